@@ -1,0 +1,49 @@
+# Longshore. `make run` builds and serves the registry; `make test` runs the tests.
+
+SHELL   := /bin/bash
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X github.com/longshore-registry/longshore/internal/app.version=$(VERSION)
+GO      ?= go
+DATA    ?= data
+LISTEN  ?= 127.0.0.1:8080
+# Concurrent packages, tested with the race detector as well.
+RACE    := ./internal/db/... ./internal/content/... ./internal/identity/... ./internal/access/... ./internal/registry/...
+
+export GOWORK := off
+
+.DEFAULT_GOAL := build
+.PHONY: run build test e2e soak lint tools generate conformance clean need
+
+run: build ## build and serve with an embedded database under $(DATA)
+	bin/longshore serve --data $(DATA) --listen $(LISTEN)
+
+build: need ## build bin/longshore
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/longshore ./cmd/longshore
+
+need:
+	@scripts/need go
+
+test: need ## unit and integration tests on SQLite and PostgreSQL
+	@scripts/need postgresql
+	@scripts/within 0 'compile the tests' $(GO) vet ./...
+	@scripts/within 480 'make test' scripts/test $(RACE)
+
+e2e: build tools ## real clients against the real program
+	@scripts/within 1500 'make e2e' test/run e2e
+
+soak: build tools ## the same programs with large numbers, by hand
+	@test/run soak
+
+tools: need ## build the pinned clients that e2e uses
+	@scripts/within 0 'make tools' test/run tools
+
+lint: need ## formatting, vet, house rules
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo 'gofmt would change:'; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	$(GO) test ./internal/houserules
+
+generate: need ## documentation that is generated from the program's tables
+	$(GO) generate ./...
+
+clean:
+	rm -rf bin

@@ -1,0 +1,46 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/longshore-registry/longshore/internal/server/record"
+)
+
+// Check is one part of the registry whose state the health endpoints report, under Quay's service names.
+type Check struct {
+	Name     string
+	Instance bool // part of /health/instance: this process can work
+	EndToEnd bool // part of /health/endtoend: a push and a pull would succeed
+	Run      func(context.Context) error
+}
+
+// healthTimeout bounds a health request: a load balancer wants an answer, not a wait.
+const healthTimeout = 5 * time.Second
+
+// health answers Quay's health endpoints: 200 when every part is well, else 503, and which part is not.
+func (s *Server) health(chosen func(Check) bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		record.From(r.Context()).Route = "health"
+		ctx, cancel := context.WithTimeout(r.Context(), healthTimeout)
+		defer cancel()
+		services, status := map[string]bool{}, http.StatusOK
+		for _, c := range s.checks {
+			if !chosen(c) {
+				continue
+			}
+			err := c.Run(ctx)
+			services[c.Name] = err == nil
+			if err != nil {
+				status = http.StatusServiceUnavailable
+				s.log.WarnContext(ctx, "health check failed", "service", c.Name, "error", err)
+			}
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(map[string]any{"data": map[string]any{"services": services}, "status_code": status})
+	}
+}
