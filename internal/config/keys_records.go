@@ -1,0 +1,54 @@
+package config
+
+func mailKeys() []Key {
+	mail := under("MAIL_SERVER")
+	return []Key{
+		used("FEATURE_MAILING", boolean(), "true", func(c *Config) *bool { return &c.Mail.Enabled },
+			"Accounts need a mail address; in effect only with MAIL_SERVER."),
+		used("MAIL_SERVER", text(), "", func(c *Config) *string { return &c.Mail.Server },
+			"Host that takes outgoing mail; this version demands addresses but sends no mail yet.",
+			notice("this version demands mail addresses where Quay does, but sends no mail"), under("FEATURE_MAILING")),
+		warns("MAIL_PORT", port(), "587", "Port of the mail server.", mail),
+		warns("MAIL_USE_TLS", boolean(), "true", "Mail goes over STARTTLS.", mail),
+		warns("MAIL_USERNAME", text(), "", "User at the mail server.", mail),
+		warns("MAIL_PASSWORD", secretText(), "", "Password at the mail server.", mail),
+		warns("MAIL_DEFAULT_SENDER", text(), "admin@example.com", "Sender of mails.", mail),
+		accepted("MAIL_USE_AUTH", boolean(), "", "A switch of Quay's configuration tool."),
+		accepted("MAIL_FAIL_SILENTLY", boolean(), "false", "A switch of Quay's mail library."),
+	}
+}
+
+func logKeys() []Key {
+	model, rotation := underOther("LOGS_MODEL", "database"), under("FEATURE_ACTION_LOG_ROTATION")
+	return []Key{
+		refuses("LOGS_MODEL", enum("database", "elasticsearch", "transition_reads_both_writes_es", "splunk"), "database", "Where the audit log goes."),
+		group(Refuses, "LOGS_MODEL_CONFIG", "Details of a place for the audit log other than the database.", model),
+		refuses("LOGS_MODEL_CONFIG.producer", enum("elasticsearch", "kafka", "kinesis_stream", "splunk", "splunk_hec"), "", "What entries are handed to.", model),
+		refuses("LOGS_MODEL_CONFIG.elasticsearch_config", secretMapping(), "", "Elasticsearch as place of the audit log.", model),
+		refuses("LOGS_MODEL_CONFIG.kafka_config", secretMapping(), "", "Kafka as way to it.", model),
+		refuses("LOGS_MODEL_CONFIG.kinesis_stream_config", secretMapping(), "", "Kinesis as way to it.", model),
+		refuses("LOGS_MODEL_CONFIG.splunk_config", secretMapping(), "", "Splunk as place of the audit log.", since("3.9"), model),
+		refuses("LOGS_MODEL_CONFIG.splunk_hec_config", secretMapping(), "", "Splunk's HTTP collector as place of the audit log.", since("3.12"), model),
+		refuses("FEATURE_ACTION_LOG_ROTATION", boolean(), "false", "Moves old audit entries to the blob store."),
+		refuses("ACTION_LOG_ARCHIVE_LOCATION", text(), "", "Storage location of old entries.", rotation),
+		refuses("ACTION_LOG_ARCHIVE_PATH", text(), "", "Folder of old entries.", rotation),
+		refuses("ACTION_LOG_ROTATION_THRESHOLD", duration(), "30d", "Age at which entries are moved.", rotation),
+		refuses("ACTION_LOG_ROTATION_FREQUENCY", anything(), "", "How often that is looked at.", rotation),
+		refuses("MINIMUM_LOGS_AGE_FOR_ARCHIVE", anything(), "", "Younger entries are never moved.", rotation),
+		accepted("ACTION_LOG_MAX_PAGE", count(), "", "Most pages of the audit log that are shown; this version shows none."),
+		refuses("ACTION_LOG_AUDIT_LOGINS", boolean(), "true", "Records who signs in; this version records nothing, so false holds.", since("3.9"), harmless("false")),
+		refuses("ACTION_LOG_AUDIT_LOGIN_FAILURES", boolean(), "false", "Records who fails to sign in.", since("3.11")),
+		refuses("ACTION_LOG_AUDIT_PULL_FAILURES", boolean(), "false", "Records pulls that fail.", since("3.11")),
+		refuses("ACTION_LOG_AUDIT_PUSH_FAILURES", boolean(), "false", "Records pushes that fail.", since("3.11")),
+		refuses("ACTION_LOG_AUDIT_DELETE_FAILURES", boolean(), "false", "Records deletes that fail.", since("3.11")),
+		refuses("FEATURE_EXTENDED_ACTION_LOGGING", boolean(), "false", "Records more of what happens.", since("3.18")),
+		refuses("DISABLED_FOR_AUDIT_LOGS", texts(), "[]", "Namespaces of which nothing is recorded."),
+		refuses("DISABLED_FOR_PULL_LOGS", texts(), "[]", "Namespaces whose pulls are not recorded."),
+		accepted("FEATURE_DISABLE_PULL_LOGS_FOR_FREE_NAMESPACES", boolean(), "false", "For the hosted service only."),
+		accepted("FEATURE_CLEAR_EXPIRED_RAC_ENTRIES", boolean(), "false", "For the hosted service only."),
+		accepted("FEATURE_LOG_EXPORT", boolean(), "true", "The audit log can be exported; this version has no call for it."),
+		accepted("EXPORT_ACTION_LOGS_*", anything(), "", "Details of that export."),
+		accepted("FEATURE_AGGREGATED_LOG_COUNT_RETRIEVAL", boolean(), "true", "Counts of audit entries by day; this version has no call for it."),
+		warns("NOTIFICATION_SEND_TIMEOUT", count(), "10", "How long a webhook may take, in seconds."),
+	}
+}
