@@ -1,0 +1,37 @@
+package identity
+
+import (
+	"crypto/rand"
+
+	"github.com/google/uuid"
+)
+
+// Lengths of Quay's tokens, in characters.
+const (
+	robotTokenSize    = 64
+	appTokenPart      = 60
+	oauthTokenPart    = 20
+	accessTokenPart   = 32
+	applicationSecret = 40
+)
+
+const tokenAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+// randomToken gives n characters A–Z and 0–9 with the same chance each: more than five bits a character.
+func randomToken(n int) string {
+	// Bytes from here on would favour the first letters.
+	const fair = 256 - 256%len(tokenAlphabet)
+	token := make([]byte, 0, n)
+	for len(token) < n {
+		raw := make([]byte, n)
+		rand.Read(raw)
+		for _, b := range raw {
+			if int(b) < fair && len(token) < n {
+				token = append(token, tokenAlphabet[int(b)%len(tokenAlphabet)])
+			}
+		}
+	}
+	return string(token)
+}
+
+func newUUID() string { return uuid.NewString() }

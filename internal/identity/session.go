@@ -1,0 +1,124 @@
+package identity
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/longshore-registry/longshore/internal/db"
+)
+
+// SessionAccount is the key under which a session's data holds the id, an int64, of the account that signed in.
+const SessionAccount = "account_id"
+
+const (
+	sweepEvery = 10 * time.Minute
+	sweepBatch = 1000
+)
+
+// SessionStore keeps the console's sessions in the database: an scs.Store. A cookie's token is stored hashed, so that
+// nobody who reads the table can use it. The account in the data goes into a column of its own, so that all sessions
+// of an account can be ended.
+//
+// Whoever reads a session asks Service.Current with the revision the session was made under: that refuses one whose
+// last save came after the end of the account's sessions.
+type SessionStore struct {
+	db    *db.DB
+	clock func() time.Time
+	codec scs.Codec
+}
+
+var _ scs.CtxStore = (*SessionStore)(nil)
+
+// Sessions gives the store for an scs.SessionManager that uses scs.GobCodec, its default.
+func (s *Service) Sessions() *SessionStore {
+	return &SessionStore{db: s.db, clock: s.options.Clock, codec: scs.GobCodec{}}
+}
+
+// errNoContext is what the methods without a context give; scs does not call them on an scs.CtxStore.
+var errNoContext = errors.New("the session store needs a context")
+
+// Find is not used: see FindCtx.
+func (s *SessionStore) Find(string) ([]byte, bool, error) { return nil, false, errNoContext }
+
+// Commit is not used: see CommitCtx.
+func (s *SessionStore) Commit(string, []byte, time.Time) error { return errNoContext }
+
+// Delete is not used: see DeleteCtx.
+func (s *SessionStore) Delete(string) error { return errNoContext }
+
+// FindCtx gives the data of a session that has not expired.
+func (s *SessionStore) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
+	var data []byte
+	err := s.db.QueryRow(ctx, `SELECT data FROM session WHERE id = $1 AND expires_ms > $2`,
+		sessionID(token), db.Millis(s.clock())).Scan(&data)
+	if errors.Is(err, db.ErrNoRows) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("look up a session: %w", err)
+	}
+	return data, true, nil
+}
+
+// CommitCtx stores a session. A power cut may undo it: the user signs in again.
+func (s *SessionStore) CommitCtx(ctx context.Context, token string, data []byte, expiry time.Time) error {
+	_, values, err := s.codec.Decode(data)
+	if err != nil {
+		return fmt.Errorf("read a session's data: %w", err)
+	}
+	account, _ := values[SessionAccount].(int64)
+	return s.db.Soft(ctx, "store session", func(ctx context.Context, tx db.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO session (id, account_id, data, created_ms, expires_ms) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (id) DO UPDATE SET account_id = excluded.account_id, data = excluded.data, expires_ms = excluded.expires_ms`,
+			sessionID(token), nullID(account), data, db.Millis(s.clock()), db.Millis(expiry))
+		if err != nil {
+			return fmt.Errorf("store a session: %w", err)
+		}
+		return nil
+	})
+}
+
+// DeleteCtx ends a session. When it returns nil, not even a power cut brings it back.
+func (s *SessionStore) DeleteCtx(ctx context.Context, token string) error {
+	return s.db.Hard(ctx, "delete session", func(ctx context.Context, tx db.Tx) error {
+		if _, err := tx.Exec(ctx, `DELETE FROM session WHERE id = $1`, sessionID(token)); err != nil {
+			return fmt.Errorf("delete a session: %w", err)
+		}
+		return nil
+	})
+}
+
+func sessionID(token string) []byte {
+	sum := sha256.Sum256([]byte(token))
+	return sum[:]
+}
+
+// EndSessions ends all of an account's sessions, as signing out does.
+func (s *Service) EndSessions(ctx context.Context, accountID int64) error {
+	return s.db.Hard(ctx, "end sessions", func(ctx context.Context, tx db.Tx) error {
+		return endSessionsTx(ctx, tx, accountID)
+	})
+}
+
+func endSessionsTx(ctx context.Context, tx db.Tx, accountID int64) error {
+	if _, err := tx.Exec(ctx, `DELETE FROM session WHERE account_id = $1`, accountID); err != nil {
+		return fmt.Errorf("end the sessions of account %d: %w", accountID, err)
+	}
+	return nil
+}
+
+func (s *Service) removeExpiredSessions(ctx context.Context) error {
+	return s.db.Soft(db.Background(ctx), "remove expired sessions", func(ctx context.Context, tx db.Tx) error {
+		_, err := tx.Exec(ctx, `DELETE FROM session WHERE id IN (
+			SELECT id FROM session WHERE expires_ms <= $1 ORDER BY expires_ms LIMIT $2)`, s.nowMillis(), sweepBatch)
+		if err != nil {
+			return fmt.Errorf("remove expired sessions: %w", err)
+		}
+		return nil
+	})
+}
