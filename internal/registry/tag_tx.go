@@ -1,0 +1,203 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/longshore-registry/longshore/internal/db"
+	"github.com/longshore-registry/longshore/internal/digest"
+	"github.com/longshore-registry/longshore/internal/problem"
+)
+
+// period is a live tag's row.
+type period struct {
+	name       string
+	manifestID int64
+	startMs    int64
+	expiresMs  *int64 // nil: never
+	flags      int64
+}
+
+// alive reports whether the tag can still be pulled; a worker moves expired rows to the history later.
+func (p period) alive(now int64) bool { return p.expiresMs == nil || *p.expiresMs > now }
+
+// end is when the period ends if it is closed now: never before it has lasted a millisecond, so that the periods of a
+// name neither overlap nor vanish, whatever the clocks say.
+func (p period) end(now int64) int64 {
+	if !p.alive(now) {
+		now = *p.expiresMs
+	}
+	return max(now, p.startMs+1)
+}
+
+// tagTx points the push's tags at its manifest. Names are taken in one order by all, so that two pushes of several
+// tags wait for each other instead of for ever.
+func (r *Registry) tagTx(ctx context.Context, tx db.Tx, repo Repository, id int64, c *candidate, window time.Duration) error {
+	if len(c.tags) == 0 {
+		return nil
+	}
+	lifetime, err := r.lifetimeTx(ctx, tx, repo, id)
+	if err != nil {
+		return err
+	}
+	t := target{repo: repo, manifestID: id, digest: c.digest, lifetime: lifetime, window: window}
+	for _, name := range slices.Sorted(slices.Values(c.tags)) {
+		if err := r.moveTx(ctx, tx, name, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// target is what a tag is pointed at.
+type target struct {
+	repo       Repository
+	manifestID int64
+	digest     digest.Digest
+	lifetime   time.Duration // 0: for ever
+	window     time.Duration // how long the period that ends is kept
+}
+
+func (t target) expires(start int64) *int64 {
+	if t.lifetime == 0 {
+		return nil
+	}
+	end := start + t.lifetime.Milliseconds()
+	return &end
+}
+
+// moveTx closes the live period of a name, if there is one, and opens the next where it ended. The row is locked
+// while it is read; a name without row is taken by inserting one, and who comes second starts over.
+func (r *Registry) moveTx(ctx context.Context, tx db.Tx, name string, t target) error {
+	const attempts = 10
+	for range attempts {
+		now := r.now()
+		old, err := lockTagTx(ctx, tx, t.repo, name)
+		if err == nil {
+			return r.replaceTx(ctx, tx, old, t, now)
+		}
+		if !errors.Is(err, db.ErrNoRows) {
+			return err
+		}
+		inserted, err := insertTagTx(ctx, tx, name, t, now)
+		if err != nil || inserted {
+			return err
+		}
+	}
+	return problem.New(problem.Unavailable, "the tag %s is being pushed and deleted too often at the same time", name)
+}
+
+// lockTagTx reads a tag's row and keeps it from changing. db.ErrNoRows.
+func lockTagTx(ctx context.Context, tx db.Tx, repo Repository, name string) (period, error) {
+	p := period{name: name}
+	err := tx.QueryRow(ctx, `SELECT manifest_id, start_ms, expires_ms, flags FROM tag WHERE repo_id = $1 AND name = $2`+tx.ForUpdate(),
+		repo.ID, name).Scan(&p.manifestID, &p.startMs, &p.expiresMs, &p.flags)
+	return p, err
+}
+
+func (r *Registry) replaceTx(ctx context.Context, tx db.Tx, old period, t target, now int64) error {
+	end := old.end(now)
+	if err := recordTx(ctx, tx, t.repo, old, end, t.window, nil); err != nil {
+		return err
+	}
+	start := max(now, end)
+	_, err := tx.Exec(ctx, `UPDATE tag SET manifest_id = $3, digest = $4, start_ms = $5, expires_ms = $6, flags = 0, about = $7
+		WHERE repo_id = $1 AND name = $2`, t.repo.ID, old.name, t.manifestID, t.digest, start, t.expires(start), about(old.name))
+	return err
+}
+
+// insertTagTx opens the first period of a name, or the first after it was deleted. It reports false when the name got
+// a row meanwhile.
+//
+// The history is read after the row is there: from then on nobody else can close a period of the name.
+func insertTagTx(ctx context.Context, tx db.Tx, name string, t target, now int64) (bool, error) {
+	n, err := tx.Exec(ctx, `INSERT INTO tag (repo_id, name, manifest_id, digest, start_ms, expires_ms, about)
+		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (repo_id, name) DO NOTHING`,
+		t.repo.ID, name, t.manifestID, t.digest, now, t.expires(now), about(name))
+	if err != nil || n == 0 {
+		return false, err
+	}
+	var last int64
+	err = tx.QueryRow(ctx, `SELECT end_ms FROM tag_history WHERE repo_id = $1 AND name = $2 ORDER BY start_ms DESC LIMIT 1`,
+		t.repo.ID, name).Scan(&last)
+	if err != nil || last <= now {
+		return true, ignoreNoRows(err)
+	}
+	_, err = tx.Exec(ctx, `UPDATE tag SET start_ms = $3, expires_ms = $4 WHERE repo_id = $1 AND name = $2`,
+		t.repo.ID, name, last, t.expires(last))
+	return true, err
+}
+
+// recordTx copies a period to the history. cause is nil unless a deletion ended it.
+func recordTx(ctx context.Context, tx db.Tx, repo Repository, p period, end int64, window time.Duration, cause any) error {
+	_, err := tx.Exec(ctx, `INSERT INTO tag_history (repo_id, name, start_ms, end_ms, manifest_id, flags, cause, purge_ms)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		repo.ID, p.name, p.startMs, end, p.manifestID, p.flags, cause, end+window.Milliseconds())
+	return err
+}
+
+// deletion ends periods of tags that a restore will open again together.
+type deletion struct {
+	repo   Repository
+	window time.Duration
+	now    int64
+	cause  uuid.UUID
+}
+
+// closeTx ends live periods and gives the names of those that could still be pulled.
+func (d deletion) closeTx(ctx context.Context, tx db.Tx, periods []period) ([]string, error) {
+	var names []string
+	for _, p := range periods {
+		if err := recordTx(ctx, tx, d.repo, p, p.end(d.now), d.window, d.cause.String()); err != nil {
+			return nil, err
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM tag WHERE repo_id = $1 AND name = $2`, d.repo.ID, p.name); err != nil {
+			return nil, err
+		}
+		if p.alive(d.now) {
+			names = append(names, p.name)
+		}
+	}
+	return names, nil
+}
+
+// periodsTx reads live rows of a repository by one more condition on $2, in the order of names, and locks them.
+func periodsTx(ctx context.Context, tx db.Tx, repo Repository, condition string, arg any) ([]period, error) {
+	found, err := tx.Query(ctx, `SELECT name, manifest_id, start_ms, expires_ms, flags FROM tag WHERE repo_id = $1 AND `+condition+
+		` ORDER BY name`+tx.ForUpdate(), repo.ID, arg)
+	if err != nil {
+		return nil, err
+	}
+	var periods []period
+	var p period
+	err = each(found, func() {
+		periods = append(periods, p)
+		p = period{}
+	}, &p.name, &p.manifestID, &p.startMs, &p.expiresMs, &p.flags)
+	return periods, err
+}
+
+// about is the image that a tag accompanies by its name: cosign's sha256-<hex>.sig, .att and .sbom, and the
+// specification's referrers tag without suffix. Zero for every other name.
+func about(tag string) digest.Digest {
+	rest, found := strings.CutPrefix(tag, "sha256-")
+	if !found {
+		return digest.Digest{}
+	}
+	encoded, suffix, _ := strings.Cut(rest, ".")
+	switch suffix {
+	case "", "sig", "att", "sbom":
+	default:
+		return digest.Digest{}
+	}
+	d, err := digest.Parse("sha256:" + encoded)
+	if err != nil {
+		return digest.Digest{}
+	}
+	return d
+}
