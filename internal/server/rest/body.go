@@ -1,0 +1,169 @@
+package rest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/longshore-registry/longshore/internal/problem"
+)
+
+// maxNesting is how deep objects and arrays of a body may stand in one another.
+const maxNesting = 32
+
+// readBody reads a JSON body within the row's limit and keeps only the members that its schema knows, spelled exactly
+// so. What is validated is therefore what is bound: encoding/json alone would also take members in another case, and
+// a member given twice would be checked as one value and bound as the other.
+func (x *exchange) readBody(schemas huma.Registry) error {
+	x.body = http.NoBody
+	schema := x.route.schema()
+	if schema == nil {
+		return nil
+	}
+	raw, err := io.ReadAll(io.LimitReader(x.r.Body, x.route.maxBody()+1))
+	if err != nil {
+		return problem.Wrap(err, problem.Invalid, "the request body could not be read to its end")
+	}
+	if int64(len(raw)) > x.route.maxBody() {
+		return problem.New(problem.TooLarge, "the request body is larger than %d bytes", x.route.maxBody())
+	}
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return nil
+	}
+	if sent := x.r.Header.Get("Content-Type"); !isJSON(sent) {
+		return invalidRequest("Missing JSON body: the Content-Type is %q, send application/json", sent)
+	}
+	value, err := decode(raw)
+	if err != nil {
+		return err
+	}
+	known, err := json.Marshal(keepKnown(value, schema, schemas))
+	x.body = bytes.NewReader(known)
+	return err
+}
+
+// isJSON takes application/json, anything with the suffix +json, and no type at all.
+func isJSON(contentType string) bool {
+	if contentType == "" {
+		return true
+	}
+	media, _, err := mime.ParseMediaType(contentType)
+	return err == nil && (media == "application/json" || strings.HasSuffix(media, "+json"))
+}
+
+func decode(raw []byte) (any, error) {
+	if err := checkTokens(raw); err != nil {
+		return nil, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return nil, notJSON(err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, invalidRequest("the request body has more than one JSON value")
+	}
+	return value, nil
+}
+
+func checkTokens(raw []byte) error {
+	depth := 0
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	for {
+		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return notJSON(err)
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+		if depth > maxNesting {
+			return invalidRequest("the request body nests deeper than %d levels", maxNesting)
+		}
+		if text, ok := token.(string); ok && !storable(text) {
+			return invalidRequest("the request body has a NUL character in a string")
+		}
+	}
+}
+
+// storable reports whether a text can be stored: PostgreSQL keeps neither NUL nor bytes that are no UTF-8.
+func storable(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
+
+func notJSON(err error) error {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return invalidRequest("the request body is not JSON: %s at byte %d", syntax, syntax.Offset)
+	}
+	return invalidRequest("the request body is not JSON: it ends in the middle of a value")
+}
+
+// keepKnown drops what the schema does not name. A schema without properties is a free object and keeps everything.
+func keepKnown(value any, schema *huma.Schema, schemas huma.Registry) any {
+	for schema != nil && schema.Ref != "" {
+		schema = schemas.SchemaFromRef(schema.Ref)
+	}
+	if schema == nil {
+		return value
+	}
+	switch v := value.(type) {
+	case map[string]any:
+		if len(schema.Properties) == 0 {
+			return v
+		}
+		kept := make(map[string]any, len(schema.Properties))
+		for name, property := range schema.Properties {
+			if member, ok := v[name]; ok {
+				kept[name] = keepKnown(member, property, schemas)
+			}
+		}
+		return kept
+	case []any:
+		for i := range v {
+			v[i] = keepKnown(v[i], schema.Items, schemas)
+		}
+	}
+	return value
+}
+
+// schemaFailure puts huma's findings about a request into one sentence that names each field and its rule. The values
+// that were sent are left out: one may be a password.
+func schemaFailure(model *huma.ErrorModel) *failure {
+	text := model.Detail
+	if model.Detail == "request body is required" {
+		text = "Missing JSON body"
+	}
+	for i, detail := range model.Errors {
+		if i == 0 {
+			text = ""
+		} else {
+			text += "; "
+		}
+		text += fieldText(detail)
+	}
+	return invalidRequest("%s", text)
+}
+
+func fieldText(detail *huma.ErrorDetail) string {
+	if detail == nil {
+		return "invalid request"
+	}
+	if detail.Location == "" {
+		return detail.Message
+	}
+	return fmt.Sprintf("%s: %s", detail.Location, detail.Message)
+}

@@ -1,0 +1,266 @@
+package rest
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/longshore-registry/longshore/internal/access"
+	"github.com/longshore-registry/longshore/internal/db"
+	"github.com/longshore-registry/longshore/internal/db/dbtest"
+	"github.com/longshore-registry/longshore/internal/identity"
+	"github.com/longshore-registry/longshore/internal/registry"
+)
+
+// The callers of the permission table:
+//
+//	nobody                anonymous, with a session for its CSRF token
+//	robot                 the robot acme+ci by HTTP Basic, which /api does not look at
+//	mallory               a stranger
+//	bob, carol            members of acme, by a team with the role member, and with the role creator
+//	rita, will, dana      nobody's members, with read, write and admin on acme/app
+//	alice                 an owner of acme
+//	root                  a superuser, who is a stranger to content
+//	repo:read … super:user  tokens of alice with that scope alone
+const (
+	users    = "mallory bob carol rita will dana alice root"
+	scopes   = "repo:read repo:write repo:admin repo:create user:read user:admin org:admin super:user"
+	callers  = "nobody robot " + users + " " + scopes
+	readers  = "rita will dana alice repo:read repo:write repo:admin"
+	writers  = "will dana alice repo:write repo:admin"
+	admins   = "dana alice repo:admin"
+	owner    = "alice org:admin"
+	accounts = users + " user:admin"
+	anyone   = callers
+)
+
+// permitted is what the contract says about a route: who succeeds on the own object (acme and acme/app) and with which
+// status, who learns that the missing one (nowhere and acme/none) is missing, and who succeeds on the foreign one
+// (other and other/secret). Everybody else gets 401, when nobody is signed in, or 403.
+type permitted struct {
+	id, path, body string
+	status         int
+	own            string
+	missing        string
+	foreign        string
+	refused        int // instead of 401 and 403
+}
+
+// The permission table, by hand from rest-api.md. {org}, {repo} and {ns} stand for the object.
+var permissionTable = []permitted{
+	{id: "getOpenAPI", path: "/api/v1/openapi.json", status: 200, own: anyone},
+	{id: "getCSRFToken", path: "/csrf_token", status: 200, own: anyone},
+	{id: "signinUser", path: "/api/v1/signin", body: `{"username":"mallory","password":"correct-horse"}`, status: 200, own: anyone},
+	{id: "verifyUser", path: "/api/v1/signin/verify", body: `{"password":"correct-horse"}`, status: 200, own: accounts},
+	{id: "logout", path: "/api/v1/signout", status: 200, own: anyone},
+	{id: "initializeUser", path: "/api/v1/user/initialize", body: `{"username":"first","password":"correct-horse"}`, status: 404, own: anyone},
+	{id: "getLoggedInUser", path: "/api/v1/user/", status: 200, own: accounts + " user:read", refused: 401},
+
+	{id: "createOrganization", path: "/api/v1/organization/", body: `{"name":"fresh"}`, status: 201, own: accounts},
+	{id: "getOrganization", path: "/api/v1/organization/{org}", status: 200, own: anyone, foreign: anyone, missing: anyone},
+	{id: "deleteOrganization", path: "/api/v1/organization/{org}", status: 204, own: owner},
+
+	{id: "getUserRobots", path: "/api/v1/user/robots", status: 200, own: accounts},
+	{id: "getUserRobot", path: "/api/v1/user/robots/mine", status: 200, own: accounts},
+	{id: "createUserRobot", path: "/api/v1/user/robots/new", body: `{}`, status: 201, own: accounts},
+	{id: "deleteUserRobot", path: "/api/v1/user/robots/mine", status: 204, own: accounts},
+	{id: "regenerateUserRobotToken", path: "/api/v1/user/robots/mine/regenerate", status: 200, own: accounts},
+	{id: "getOrgRobots", path: "/api/v1/organization/{org}/robots", status: 200, own: "bob carol " + owner},
+	{id: "getOrgRobot", path: "/api/v1/organization/{org}/robots/ci", status: 200, own: owner},
+	{id: "createOrgRobot", path: "/api/v1/organization/{org}/robots/new", body: `{}`, status: 201, own: owner},
+	{id: "deleteOrgRobot", path: "/api/v1/organization/{org}/robots/ci", status: 204, own: owner},
+	{id: "regenerateOrgRobotToken", path: "/api/v1/organization/{org}/robots/ci/regenerate", status: 200, own: owner},
+
+	{id: "createRepo", path: "/api/v1/repository", body: `{"namespace":"{org}","repository":"new","visibility":"private","description":""}`, status: 201, own: "carol alice repo:create"},
+	{id: "listRepos", path: "/api/v1/repository?namespace={org}", status: 200, own: anyone, foreign: anyone},
+	{id: "getRepo", path: "/api/v1/repository/{repo}", status: 200, own: readers, missing: "alice repo:read repo:write repo:admin"},
+	{id: "updateRepo", path: "/api/v1/repository/{repo}", body: `{"description":"new"}`, status: 200, own: writers, missing: "alice repo:write repo:admin"},
+	{id: "deleteRepository", path: "/api/v1/repository/{repo}", status: 204, own: admins, missing: "alice repo:admin"},
+	{id: "changeRepoVisibility", path: "/api/v1/repository/{repo}/changevisibility", body: `{"visibility":"private"}`, status: 200, own: admins, missing: "alice repo:admin"},
+
+	{id: "listRepoUserPermissions", path: "/api/v1/repository/{repo}/permissions/user/", status: 200, own: admins, missing: "alice repo:admin"},
+	{id: "getUserPermissions", path: "/api/v1/repository/{repo}/permissions/user/rita", status: 200, own: admins, missing: "alice repo:admin"},
+	{id: "changeUserPermissions", path: "/api/v1/repository/{repo}/permissions/user/mallory", body: `{"role":"read"}`, status: 200, own: admins, missing: "alice repo:admin"},
+	{id: "deleteUserPermissions", path: "/api/v1/repository/{repo}/permissions/user/rita", status: 204, own: admins, missing: "alice repo:admin"},
+	{id: "getUserTransitivePermission", path: "/api/v1/repository/{repo}/permissions/user/rita/transitive", status: 200, own: admins, missing: "alice repo:admin"},
+	{id: "listRepoTeamPermissions", path: "/api/v1/repository/{repo}/permissions/team/", status: 200, own: admins, missing: "alice repo:admin"},
+	{id: "getTeamPermissions", path: "/api/v1/repository/{repo}/permissions/team/docs", status: 200, own: admins, missing: "alice repo:admin"},
+	{id: "changeTeamPermissions", path: "/api/v1/repository/{repo}/permissions/team/docs", body: `{"role":"read"}`, status: 200, own: admins, missing: "alice repo:admin"},
+	{id: "deleteTeamPermissions", path: "/api/v1/repository/{repo}/permissions/team/docs", status: 204, own: admins, missing: "alice repo:admin"},
+
+	{id: "listRepoTags", path: "/api/v1/repository/{repo}/tag/", status: 200, own: readers, missing: "alice repo:read repo:write repo:admin"},
+	{id: "deleteFullTag", path: "/api/v1/repository/{repo}/tag/v1", status: 204, own: writers, missing: "alice repo:write repo:admin"},
+}
+
+func TestEveryRouteIsInThePermissionTable(t *testing.T) {
+	w := newWorld(t, dbtest.Open(t, dbtest.SQLite))
+	for id, r := range w.api.rows {
+		if !slices.ContainsFunc(permissionTable, func(p permitted) bool { return p.id == id }) {
+			t.Errorf("%s %s (%s) has no row in the permission table", r.Method, r.Path, id)
+		}
+	}
+}
+
+func TestPermissions(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := &stage{w: newWorld(t, d), clients: map[string]*client{}}
+		s.set()
+		for _, row := range permissionTable {
+			route := s.w.api.rows[row.id]
+			if route == nil {
+				t.Errorf("there is no route %s", row.id)
+				continue
+			}
+			for _, caller := range strings.Fields(callers) {
+				s.check(t, route, row, caller, "own", "acme", "acme/app")
+				if strings.Contains(row.path+row.body, "{org}") || strings.Contains(row.path, "{repo}") {
+					s.check(t, route, row, caller, "foreign", "other", "other/secret")
+					s.check(t, route, row, caller, "missing", "nowhere", "acme/none")
+				}
+			}
+		}
+	})
+}
+
+// stage is the world of the permission table, which is put back after each change.
+type stage struct {
+	w       *world
+	clients map[string]*client
+}
+
+func (s *stage) check(t *testing.T, r *route, row permitted, caller, object, organization, repository string) {
+	t.Helper()
+	fill := strings.NewReplacer("{org}", organization, "{repo}", repository)
+	a := s.client(caller).do(r.Method, fill.Replace(row.path), fill.Replace(row.body))
+	want := row.expect(caller, object)
+	if a.status != want {
+		t.Errorf("%s: %s on the %s object: %d, want %d: %s", row.id, caller, object, a.status, want, a.body)
+	}
+	if a.status < 300 && r.changes() {
+		if row.id == "logout" || row.id == "signinUser" || row.id == "verifyUser" {
+			clear(s.clients)
+		}
+		s.set()
+	}
+}
+
+func (p permitted) expect(caller, object string) int {
+	has := func(list string) bool { return slices.Contains(strings.Fields(list), caller) }
+	switch {
+	case object == "own" && has(p.own), object == "foreign" && has(p.foreign):
+		return p.status
+	case object == "missing" && p.id == "listRepos":
+		return http.StatusOK
+	case object == "missing" && has(p.missing):
+		return http.StatusNotFound
+	case p.refused != 0:
+		return p.refused
+	case caller == "nobody" || caller == "robot":
+		return http.StatusUnauthorized
+	}
+	return http.StatusForbidden
+}
+
+func (s *stage) client(caller string) *client {
+	if c := s.clients[caller]; c != nil {
+		return c
+	}
+	var c *client
+	switch {
+	case caller == "nobody":
+		c = s.w.anonymous()
+	case caller == "robot":
+		c = s.w.anonymous()
+		robot := must(s.w.identity.Robot(s.w.t.Context(), s.w.account("acme"), "ci"))(s.w.t)
+		c.header.Set("Authorization", basic(robot.Name, robot.Token))
+	case strings.Contains(caller, ":"):
+		c = s.w.bearer(s.w.token("alice", caller))
+	default:
+		c = s.w.session(caller)
+	}
+	s.clients[caller] = c
+	return c
+}
+
+func basic(name, secret string) string {
+	r := http.Request{Header: http.Header{}}
+	r.SetBasicAuth(name, secret)
+	return r.Header.Get("Authorization")
+}
+
+// set makes what is missing on the stage and removes what was added to it.
+func (s *stage) set() {
+	t, ctx := s.w.t, s.w.t.Context()
+	t.Helper()
+	for _, name := range strings.Fields(users + " zed") {
+		if _, err := s.w.identity.Account(ctx, name); err != nil {
+			s.w.user(name)
+		}
+		s.robots(s.w.account(name), "mine")
+	}
+	s.remove("fresh")
+	s.organization("acme", "alice")
+	s.organization("other", "zed")
+	s.repository("other", "secret")
+	app := s.repository("acme", "app")
+	for name, role := range map[string]access.Role{"rita": access.Read, "will": access.Write, "dana": access.Admin} {
+		s.w.grant(app, name, role)
+	}
+	_, _ = s.w.access.Revoke(ctx, app.ID, access.Subject{AccountID: s.w.account("mallory").ID})
+	docs := must(s.w.identity.Team(ctx, app.NamespaceID, "docs"))(t)
+	if err := s.w.access.Grant(ctx, app.ID, access.Subject{TeamID: docs.ID}, access.Read); err != nil {
+		t.Fatal(err)
+	}
+	s.w.tag(app, "v1")
+	if added, err := s.w.registry.Repository(ctx, "acme", "new"); err == nil {
+		if err := s.w.registry.DeleteRepository(ctx, added.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (s *stage) robots(owner identity.Account, keep string) {
+	ctx := s.w.t.Context()
+	if _, err := s.w.identity.Robot(ctx, owner, keep); err != nil {
+		must(s.w.identity.CreateRobot(ctx, owner, keep, "", ""))(s.w.t)
+	}
+	_ = s.w.identity.DeleteRobot(ctx, owner, "new")
+}
+
+func (s *stage) organization(name, owner string) {
+	t, ctx := s.w.t, s.w.t.Context()
+	t.Helper()
+	if _, err := s.w.identity.Account(ctx, name); err != nil {
+		s.w.organization(name, owner)
+		id := s.w.account(name).ID
+		for team, role := range map[string]identity.TeamRole{"devs": identity.TeamMember, "makers": identity.TeamCreator, "docs": identity.TeamMember} {
+			if _, _, err := s.w.identity.SetTeam(ctx, id, team, role, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if name == "acme" {
+			for team, member := range map[string]string{"devs": "bob", "makers": "carol"} {
+				if err := s.w.identity.AddTeamMember(ctx, id, team, s.w.account(member).ID); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	s.robots(s.w.account(name), "ci")
+}
+
+func (s *stage) remove(organization string) {
+	if found, err := s.w.identity.Account(s.w.t.Context(), organization); err == nil {
+		if err := s.w.identity.DeleteOrganization(s.w.t.Context(), found.ID); err != nil {
+			s.w.t.Fatal(err)
+		}
+	}
+}
+
+func (s *stage) repository(namespace, name string) registry.Repository {
+	if found, err := s.w.registry.Repository(s.w.t.Context(), namespace, name); err == nil {
+		return found
+	}
+	return s.w.repository(namespace, name)
+}

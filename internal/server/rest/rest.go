@@ -1,0 +1,155 @@
+// Package rest answers /api/v1 and /csrf_token: Quay's API, by Quay's contract.
+//
+// Every operation is a row (route) that says method, path, permission and limits; router, OpenAPI document, metrics
+// label and the permission test are derived from the rows. A request's path is parsed once, and its permission is
+// decided once, by package access, on the object that the path names; the handler is given that object. Handlers
+// return errors, which one renderer writes in the shape Quay's clients read.
+//
+// A member of a request that no schema names is ignored and reaches no handler; a wrong type, a missing member and a
+// value above its limit are refused with the member's name and the rule. What a session's answer says is stored
+// before it is sent.
+package rest
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/longshore-registry/longshore/internal/access"
+	"github.com/longshore-registry/longshore/internal/identity"
+	"github.com/longshore-registry/longshore/internal/problem"
+	"github.com/longshore-registry/longshore/internal/registry"
+	"github.com/longshore-registry/longshore/internal/overview"
+)
+
+// prefix is what every path of the API starts with.
+const prefix = "/api/v1/"
+
+// Options is what the API is made of. Services and Secret are required.
+type Options struct {
+	Identity *identity.Service
+	Access   *access.Authority
+	Registry *registry.Registry
+	Lists    *overview.Reader
+
+	Secret  []byte // next_page tokens are sealed with a key made of it; SECRET_KEY
+	Version string // of the program, for the OpenAPI document
+	Clock   func() time.Time
+
+	Cookie       Cookie
+	FreshLogin   time.Duration // FRESH_LOGIN_TIMEOUT
+	XHROnly      bool          // BROWSER_API_CALLS_XHR_ONLY
+	Origins      []string      // CORS_ORIGIN; "*" or empty: every origin may read, without credentials
+	Initialize   bool          // FEATURE_USER_INITIALIZE
+	DirectLogin  bool          // FEATURE_DIRECT_LOGIN
+	DatabaseAuth bool          // AUTHENTICATION_TYPE is Database
+	Mailing      bool          // FEATURE_MAILING with a MAIL_SERVER: addresses are required, logins need a confirmed one
+
+	PublicNamespaces []string // PUBLIC_NAMESPACES
+}
+
+// API is the handler of everything below /api, and of /csrf_token.
+type API struct {
+	options  Options
+	table    table
+	rows     map[string]*route // by operation id
+	huma     huma.API
+	document func() ([]byte, error) // the OpenAPI document
+	sessions *sessions
+	pages    *pageTokens
+}
+
+// New builds the API from its rows. It fails when a row is incomplete: one without a permission would be a hole.
+func New(o Options) (*API, error) {
+	if o.Identity == nil || o.Access == nil || o.Registry == nil || o.Lists == nil || len(o.Secret) == 0 || o.Clock == nil {
+		return nil, problem.New(problem.Internal, "the API needs its services, a secret and a clock")
+	}
+	pages, err := newPageTokens(o.Secret, o.Clock)
+	if err != nil {
+		return nil, fmt.Errorf("page tokens: %w", err)
+	}
+	a := &API{options: o, rows: map[string]*route{}, sessions: newSessions(o), pages: pages}
+	a.huma = huma.NewAPI(humaConfig(o), a)
+	for _, r := range a.routes() {
+		if err := r.check(); err != nil {
+			return nil, err
+		}
+		if a.rows[r.ID] != nil {
+			return nil, fmt.Errorf("two routes are called %s", r.ID)
+		}
+		a.rows[r.ID] = r
+		r.Handler(a, a.huma, r)
+	}
+	hideDefaultErrors(a.huma.OpenAPI())
+	a.document = sync.OnceValues(func() ([]byte, error) { return json.Marshal(a.huma.OpenAPI()) })
+	return a, nil
+}
+
+// routes is the whole table, resource by resource.
+func (a *API) routes() []*route {
+	var all []*route
+	for _, resource := range [][]*route{
+		a.documentRoutes(), a.sessionRoutes(), a.userRoutes(), a.organizationRoutes(), a.robotRoutes(),
+		a.repositoryRoutes(), a.permissionRoutes(), a.tagRoutes(),
+	} {
+		all = append(all, resource...)
+	}
+	return all
+}
+
+// The ways to authenticate, as the OpenAPI document names them.
+const (
+	schemeBearer  = "bearer"
+	schemeSession = "session"
+)
+
+func humaConfig(o Options) huma.Config {
+	cookie := o.Cookie.Name
+	if cookie == "" {
+		cookie = defaultCookieName
+	}
+	format := huma.Format{Marshal: marshal, Unmarshal: json.Unmarshal}
+	config := huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info:    &huma.Info{Title: "Longshore", Version: o.Version, Description: "The registry's API, compatible with Quay's."},
+			Components: &huma.Components{
+				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				SecuritySchemes: map[string]*huma.SecurityScheme{
+					schemeBearer:  {Type: "http", Scheme: "bearer", Description: "An OAuth access token."},
+					schemeSession: {Type: "apiKey", In: "cookie", Name: cookie, Description: "With X-CSRF-Token on everything but GET."},
+				},
+			},
+		},
+		Formats:       map[string]huma.Format{"application/json": format, "json": format},
+		DefaultFormat: "application/json",
+		Transformers:  []huma.Transformer{holdFailure},
+	}
+	config.AllowAdditionalPropertiesByDefault = true
+	return config
+}
+
+func marshal(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
+}
+
+// holdFailure catches every error on its way to huma's writer: the exchange renders it instead.
+func holdFailure(ctx huma.Context, _ string, v any) (any, error) {
+	x, ok := ctx.(*exchange)
+	if !ok {
+		return v, nil
+	}
+	switch e := v.(type) {
+	case *failure:
+		x.failed = e
+	case *huma.ErrorModel:
+		x.failed = schemaFailure(e)
+	}
+	return v, nil
+}

@@ -1,0 +1,50 @@
+package rest
+
+import (
+	"cmp"
+	"slices"
+)
+
+// table finds the row for a path. The path alone decides, whatever the method: where a repository's name contains a
+// route's words the route wins, and among several the one with the most segments of its own. A client that means the
+// name escapes its slashes.
+type table struct {
+	entries []*entry
+}
+
+// entry is one pattern with its rows by method.
+type entry struct {
+	pattern pattern
+	routes  map[string]*route
+}
+
+func (t *table) add(r *route) {
+	for _, e := range t.entries {
+		if e.pattern.source == r.Path {
+			e.routes[r.Method] = r
+			return
+		}
+	}
+	t.entries = append(t.entries, &entry{parsePattern(r.Path), map[string]*route{r.Method: r}})
+	slices.SortStableFunc(t.entries, func(a, b *entry) int {
+		return cmp.Or(
+			cmp.Compare(b.pattern.fixed(), a.pattern.fixed()),
+			cmp.Compare(b.pattern.literals(), a.pattern.literals()),
+			cmp.Compare(a.pattern.source, b.pattern.source),
+		)
+	})
+}
+
+// find gives the entry for a path as it was sent, and whether the pattern's final slash was missing from it.
+func (t *table) find(escaped string) (e *entry, path Path, missingSlash bool) {
+	sent, ok := parsePath(escaped)
+	if !ok {
+		return nil, Path{}, false
+	}
+	for _, e := range t.entries {
+		if path, ok := e.pattern.match(sent); ok {
+			return e, path, e.pattern.slash && !sent.slash
+		}
+	}
+	return nil, Path{}, false
+}

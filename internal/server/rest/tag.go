@@ -1,0 +1,133 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/longshore-registry/longshore/internal/access"
+	"github.com/longshore-registry/longshore/internal/identity"
+	"github.com/longshore-registry/longshore/internal/problem"
+	"github.com/longshore-registry/longshore/internal/registry"
+)
+
+func (a *API) tagRoutes() []*route {
+	return []*route{{
+		Method: http.MethodGet, Path: "/api/v1/repository/{repository}/tag/", ID: "listRepoTags", Summary: "Tags with their history, newest first",
+		Need: repository(access.Pull, identity.ScopeRepoRead), Images: true, Handler: handle(a.listTags),
+	}, {
+		Method: http.MethodDelete, Path: "/api/v1/repository/{repository}/tag/{tag}", ID: "deleteFullTag", Summary: "End a tag; the history keeps it",
+		Need: repository(access.Push, identity.ScopeRepoWrite), Images: true, Handler: handle(a.deleteTag),
+	}}
+}
+
+// tagView is a period in which a name pointed at a manifest.
+type tagView struct {
+	Name           string  `json:"name"`
+	Reversion      bool    `json:"reversion" doc:"the period was begun by a restore"`
+	StartTS        int64   `json:"start_ts,omitempty" doc:"Unix seconds"`
+	EndTS          int64   `json:"end_ts,omitempty" doc:"Unix seconds: the end, or for a live tag when it expires"`
+	ManifestDigest string  `json:"manifest_digest"`
+	IsManifestList bool    `json:"is_manifest_list"`
+	DockerImageID  *string `json:"docker_image_id" doc:"always null: Docker v1 identifiers are not kept"`
+	ImageID        *string `json:"image_id" doc:"always null"`
+	Size           *int64  `json:"size" doc:"null for lists"`
+	LastModified   string  `json:"last_modified,omitempty" doc:"RFC 822 date"`
+	Expiration     string  `json:"expiration,omitempty" doc:"RFC 822 date"`
+}
+
+func newTagView(t registry.Tag) tagView {
+	v := tagView{
+		Name: t.Name, Reversion: t.Reversion, ManifestDigest: t.Digest.String(), IsManifestList: t.IsIndex,
+		StartTS: t.Start.Unix(), LastModified: rfc822(t.Start),
+	}
+	if !t.IsIndex {
+		v.Size = &t.Size
+	}
+	if !t.End.IsZero() {
+		v.EndTS, v.Expiration = t.End.Unix(), rfc822(t.End)
+	}
+	return v
+}
+
+type listTagsInput struct {
+	SpecificTag string `query:"specificTag" doc:"only this tag"`
+	Filter      string `query:"filter_tag_name" doc:"like:part or eq:name"`
+	OnlyActive  bool   `query:"onlyActiveTags" doc:"without the history"`
+	Limit       int    `query:"limit" default:"50" doc:"1 to 100"`
+	Page        int    `query:"page" default:"1" doc:"from 1"`
+}
+
+type listTagsOutput struct {
+	Body struct {
+		Tags          []tagView `json:"tags"`
+		Page          int       `json:"page"`
+		HasAdditional bool      `json:"has_additional"`
+	}
+}
+
+func (a *API) listTags(ctx context.Context, c *Call, in *listTagsInput) (*listTagsOutput, error) {
+	filter, err := in.filter()
+	if err != nil {
+		return nil, err
+	}
+	tags, more, err := a.options.Registry.TagHistory(ctx, c.Repository, filter)
+	if err != nil {
+		return nil, err
+	}
+	out := &listTagsOutput{}
+	out.Body.Tags = make([]tagView, 0, len(tags))
+	for _, t := range tags {
+		out.Body.Tags = append(out.Body.Tags, newTagView(t))
+	}
+	out.Body.Page, out.Body.HasAdditional = filter.Page, more
+	return out, nil
+}
+
+// filter clamps page and limit as Quay does and reads filter_tag_name.
+func (in *listTagsInput) filter() (registry.TagFilter, error) {
+	f := registry.TagFilter{
+		Name: in.SpecificTag, OnlyLive: in.OnlyActive, Page: max(in.Page, 1), Limit: min(max(in.Limit, 1), 100),
+	}
+	if in.Filter == "" {
+		return f, nil
+	}
+	operation, value, _ := strings.Cut(in.Filter, ":")
+	switch {
+	case value == "":
+	case operation == "like":
+		f.Like = value
+		return f, nil
+	case operation == "eq":
+		f.Name = value
+		return f, nil
+	}
+	return f, invalidRequest("filter_tag_name: %q is neither like:<part> nor eq:<name>", in.Filter)
+}
+
+func (a *API) deleteTag(ctx context.Context, c *Call, _ *struct{}) (*none, error) {
+	err := a.options.Registry.DeleteTag(ctx, c.Repository, c.Path.Variable("tag"))
+	if problem.Is(err, problem.NotFound) {
+		return nil, notFound()
+	}
+	return nil, err
+}
+
+// tagLimit is how many tags the view of a repository carries.
+const tagLimit = 500
+
+// liveTags collects live tags, newest first, for the view of a repository.
+func (a *API) liveTags(ctx context.Context, r registry.Repository) ([]registry.Tag, error) {
+	var all []registry.Tag
+	for page := 1; len(all) < tagLimit; page++ {
+		tags, more, err := a.options.Registry.TagHistory(ctx, r, registry.TagFilter{OnlyLive: true, Page: page, Limit: 100})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, tags...)
+		if !more {
+			break
+		}
+	}
+	return all, nil
+}
