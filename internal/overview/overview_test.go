@@ -13,9 +13,9 @@ import (
 	"github.com/longshore-registry/longshore/internal/db/dbtest"
 	"github.com/longshore-registry/longshore/internal/digest"
 	"github.com/longshore-registry/longshore/internal/identity"
+	"github.com/longshore-registry/longshore/internal/overview"
 	"github.com/longshore-registry/longshore/internal/problem"
 	"github.com/longshore-registry/longshore/internal/registry"
-	"github.com/longshore-registry/longshore/internal/overview"
 )
 
 // fixture is an organization acme of alice's with the teams owners, devs (bob), docs (bob, the robot acme+ci), and

@@ -21,9 +21,9 @@ import (
 
 	"github.com/longshore-registry/longshore/internal/access"
 	"github.com/longshore-registry/longshore/internal/identity"
+	"github.com/longshore-registry/longshore/internal/overview"
 	"github.com/longshore-registry/longshore/internal/problem"
 	"github.com/longshore-registry/longshore/internal/registry"
-	"github.com/longshore-registry/longshore/internal/overview"
 )
 
 // prefix is what every path of the API starts with.

@@ -17,10 +17,10 @@ import (
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/digest"
 	"github.com/longshore-registry/longshore/internal/identity"
+	"github.com/longshore-registry/longshore/internal/overview"
 	"github.com/longshore-registry/longshore/internal/problem"
 	"github.com/longshore-registry/longshore/internal/registry"
 	"github.com/longshore-registry/longshore/internal/server/record"
-	"github.com/longshore-registry/longshore/internal/overview"
 )
 
 const password = "correct-horse"
