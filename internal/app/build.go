@@ -1,0 +1,172 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/http"
+	"os"
+
+	"github.com/longshore-registry/longshore/internal/access"
+	"github.com/longshore-registry/longshore/internal/content"
+	blobfiles "github.com/longshore-registry/longshore/internal/content/fs"
+	"github.com/longshore-registry/longshore/internal/db"
+	"github.com/longshore-registry/longshore/internal/identity"
+	"github.com/longshore-registry/longshore/internal/identity/bearer"
+	"github.com/longshore-registry/longshore/internal/overview"
+	"github.com/longshore-registry/longshore/internal/registry"
+	"github.com/longshore-registry/longshore/internal/registry/manifest"
+	"github.com/longshore-registry/longshore/internal/server"
+	"github.com/longshore-registry/longshore/internal/server/distribution"
+	"github.com/longshore-registry/longshore/internal/server/rest"
+)
+
+// defaultAudience is the token audience when no SERVER_HOSTNAME is configured: a constant, since the Host header is
+// the client's to choose.
+const defaultAudience = "longshore"
+
+// parts is everything that serves, in order of dependence.
+type parts struct {
+	db           *db.DB
+	identity     *identity.Service
+	access       *access.Authority
+	tokens       *bearer.Authority
+	content      *content.Store
+	registry     *registry.Registry
+	distribution http.Handler
+	api          http.Handler
+	checks       []server.Check
+	background   []func(context.Context) error
+}
+
+func (s *parts) close() { _ = s.db.Close() }
+
+// build makes every part from the configuration. Nothing listens yet.
+func (i *installation) build(ctx context.Context) (_ *parts, err error) {
+	s := &parts{}
+	if s.db, err = i.openDatabase(ctx, false); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if err = s.db.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	for _, step := range []func(context.Context, *parts) error{i.buildPeople, i.buildContent, i.buildServers} {
+		if err = step(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	s.checks = i.checks(s)
+	return s, nil
+}
+
+func (i *installation) buildPeople(ctx context.Context, s *parts) (err error) {
+	c := i.config
+	if s.identity, err = identity.NewService(i.identityOptions(s.db)); err != nil {
+		return err
+	}
+	s.access = access.NewAuthority(access.Options{DB: s.db, Accounts: s.identity, Clock: i.seams.now, Policy: access.Policy{
+		AnonymousAccess: c.Accounts.AnonymousAccess, SuperUsers: c.Accounts.SuperUsers, SuperUsersEnabled: c.Accounts.SuperUsersOn,
+		SuperUsersFullAccess: c.Accounts.SuperUsersFullAccess, SuperUsersCreateOrgs: c.Accounts.SuperUsersOnlyMakeOrg,
+		ReadOnlySuperUsers: c.Accounts.ReadOnlySuperUsers, RestrictedUsers: c.Accounts.RestrictedUsers,
+		RestrictedWhitelist: c.Accounts.RestrictedWhitelist, CreateNamespaceOnPush: c.Push.CreateNamespaces,
+		RegistryReadOnly: c.Server.ReadOnly, PushesDisabled: c.Server.PushesOff,
+	}})
+	s.tokens, err = bearer.New(ctx, bearer.Options{
+		DB: s.db, DatabaseSecretKey: c.Keys.DatabaseSecret.Reveal(), Service: c.Server.InstanceKeyName,
+		KeyLifetime: c.Server.InstanceKeyLife, Refresh: c.Server.InstanceKeyRenew, MaxFresh: c.Login.TokenMaxAge, Clock: i.seams.now, Log: i.log,
+	})
+	s.background = append(s.background, s.identity.Run, s.tokens.Run)
+	return err
+}
+
+func (i *installation) buildContent(ctx context.Context, s *parts) error {
+	c := i.config
+	var locations []content.Location
+	for _, l := range c.Storage.Locations {
+		driver, err := blobfiles.New(blobfiles.Options{Root: l.Path, System: i.seams.files})
+		if err != nil {
+			return err
+		}
+		locations = append(locations, content.Location{Name: l.ID, Driver: driver})
+	}
+	var err error
+	if s.content, err = content.NewStore(ctx, content.Options{
+		DB: s.db, Locations: locations, Lease: c.Registry.PushProtection, MaxBlob: c.Registry.MaxBlobSize, Clock: i.seams.now, Log: i.log,
+	}); err != nil {
+		return err
+	}
+	s.registry, err = registry.New(registry.Options{
+		DB: s.db, Content: s.content, Lease: c.Registry.PushProtection, SparseIndex: c.Registry.SparseIndex,
+		Expiry: registry.Expiry{Min: c.Tags.LabelMinimum, Max: c.Tags.LabelMaximum}, Names: i.names(), Clock: i.seams.now, Log: i.log,
+		Artifacts: manifest.Policy{
+			NoOCI: !c.Artifacts.OCI, OCIFor: c.Artifacts.OCINamespaces, NoSchema2: c.Artifacts.Schema1Only,
+			Types: c.Artifacts.Allowed, NoHelm: !c.Artifacts.Helm,
+		},
+	})
+	return err
+}
+
+func (i *installation) names() registry.NameOptions {
+	names := registry.NameOptions{Extended: i.config.Registry.NestedNames}
+	if i.config.Registry.Library {
+		names.Library = i.config.Registry.LibraryNamespace
+	}
+	return names
+}
+
+func (i *installation) buildServers(_ context.Context, s *parts) error {
+	c := i.config
+	audience := c.Server.Hostname
+	if audience == "" {
+		audience = defaultAudience
+	}
+	v2, err := distribution.New(distribution.Options{
+		Registry: s.registry, Content: s.content, Access: s.access, Identity: s.identity, Tokens: s.tokens,
+		Service: audience, Names: i.names(), RecoveryMode: c.Server.RecoveryMode, AdvertiseV2: c.Registry.Advertised,
+		BlacklistV2: c.Registry.BlockedDockers, PublicCatalog: c.Registry.PublicCatalog, ReferrersAPI: c.Registry.Referrers,
+		SparseIndex: c.Registry.SparseIndex, CreatePublic: !c.Push.PrivateRepositories,
+		PageSize: c.Registry.PageSize, Clock: i.seams.now, Log: i.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.distribution = v2
+	s.api, err = rest.New(i.restOptions(s))
+	return err
+}
+
+func (i *installation) restOptions(s *parts) rest.Options {
+	c := i.config
+	return rest.Options{
+		Identity: s.identity, Access: s.access, Registry: s.registry, Secret: []byte(c.Keys.Secret.Reveal()), Version: version, Clock: i.seams.now,
+		Lists: overview.New(s.db), FreshLogin: c.Session.FreshLoginFor,
+		Cookie:  rest.Cookie{Name: c.Session.CookieName, Secure: c.Session.CookieSecure, Persistent: c.Session.Permanent, Life: c.Session.Timeout},
+		XHROnly: c.Server.BrowserCallsXHR, Origins: c.Server.CORSOrigins,
+		Initialize: c.Accounts.Initialize, DirectLogin: c.Login.Direct, DatabaseAuth: true, Mailing: c.Mail.Enabled,
+		PublicNamespaces: c.Accounts.PublicNamespaces,
+	}
+}
+
+// checks are the parts that the health endpoints report, under Quay's names.
+func (i *installation) checks(s *parts) []server.Check {
+	return []server.Check{
+		{Name: "database", Instance: true, EndToEnd: true, Run: s.db.Ping},
+		{Name: "auth", Instance: true, EndToEnd: true, Run: func(ctx context.Context) error {
+			_, err := s.identity.HasUsers(ctx)
+			return err
+		}},
+		{Name: "storage", EndToEnd: true, Run: s.content.Check},
+		{Name: "disk_space", Instance: true, Run: func(context.Context) error {
+			_, err := os.Stat(i.data)
+			if errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			return nil
+		}},
+	}
+}

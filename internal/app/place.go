@@ -1,0 +1,165 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/longshore-registry/longshore/internal/config"
+	"github.com/longshore-registry/longshore/internal/db"
+	"github.com/longshore-registry/longshore/internal/identity"
+	"github.com/longshore-registry/longshore/internal/problem"
+)
+
+// place is where an installation's configuration and data are; every command that touches an installation has it.
+type place struct {
+	Config string `help:"config.yaml, or the folder that holds it (Quay's bundle)." placeholder:"PATH"`
+	Data   string `help:"Folder of the embedded database, blobs and generated keys." default:"data" placeholder:"FOLDER"`
+}
+
+// installation is a configuration that was accepted, with what it leaves to the program filled in.
+type installation struct {
+	config *config.Config
+	report *config.Report
+	data   string
+	log    *slog.Logger
+	seams  seams
+}
+
+// load reads the configuration. Whatever it refuses ends the command with exitConfig, naming file, line and key.
+func (l place) load(p Program) (*installation, error) {
+	c, report := config.Load(config.Source{Path: l.Config, Lookup: p.Getenv})
+	if err := report.Err(); err != nil {
+		return nil, codedError{code: exitConfig, cause: err}
+	}
+	data, err := filepath.Abs(l.Data)
+	if err != nil {
+		return nil, err
+	}
+	seams, err := newSeams(p)
+	return &installation{config: c, report: report, data: data, log: newLogger(p.Stderr, c.Observability.LogLevel), seams: seams}, err
+}
+
+// prepare makes the data folder and fills in the keys and the storage location that the configuration leaves out.
+func (i *installation) prepare() error {
+	if err := os.MkdirAll(i.data, 0o700); err != nil {
+		return problem.Wrap(err, problem.Unavailable, "the data folder cannot be made: choose another with --data")
+	}
+	if err := fillKeys(&i.config.Keys, i.data); err != nil {
+		return err
+	}
+	if len(i.config.Storage.Locations) == 0 {
+		i.config.Storage.Locations = []config.Location{{ID: "default", Driver: "LocalStorage", Path: filepath.Join(i.data, "storage")}}
+	}
+	return nil
+}
+
+// openDatabase opens the configured database, or the embedded one in the data folder. beside lets a command work
+// next to a running server.
+func (i *installation) openDatabase(ctx context.Context, beside bool) (*db.DB, error) {
+	d := i.config.Database
+	uri := d.URI.Reveal()
+	if uri == "" {
+		uri = "sqlite:///" + filepath.Join(i.data, "longshore.db")
+	}
+	args := map[string]any{}
+	for name, value := range map[string]string{"sslmode": d.SSLMode, "sslrootcert": d.RootCert, "sslcert": d.Cert, "sslkey": d.Key, "options": d.Options} {
+		if value != "" {
+			args[name] = value
+		}
+	}
+	if d.ConnectTimeout > 0 {
+		args["connect_timeout"] = int(d.ConnectTimeout.Seconds())
+	}
+	if d.MaxConnections > 0 {
+		args["max_connections"] = d.MaxConnections
+	}
+	return db.Open(ctx, db.Options{URI: uri, Args: args, Dir: i.data, Bundle: i.config.Bundle.Dir, Logger: i.log, Beside: beside, Watch: i.seams.watch})
+}
+
+// identityOptions are the identity service's options as configured.
+func (i *installation) identityOptions(database *db.DB) identity.Options {
+	c := i.config
+	lastAccessed := c.Accounts.LastAccessEvery
+	if !c.Accounts.TrackLastAccess {
+		lastAccessed = -1
+	}
+	return identity.Options{
+		DB: database, SecretKey: c.Keys.Secret.Reveal(), DatabaseSecretKey: c.Keys.DatabaseSecret.Reveal(),
+		DefaultTagWindow: c.Tags.Window, AppTokens: c.Login.AppTokens, RequireEncryptedBasicAuth: c.Login.EncryptedOnly,
+		RobotsDisallow: c.Accounts.RobotsOff, RobotsWhitelist: c.Accounts.RobotsWhitelist,
+		ReservedNames: append(append([]string{}, c.Accounts.SuperUsers...), c.Accounts.ReadOnlySuperUsers...),
+		LastAccessed:  lastAccessed, Clock: i.seams.now, Log: i.log,
+	}
+}
+
+// withIdentity runs a command that changes accounts, beside a running server or without one.
+func (l place) withIdentity(ctx context.Context, p Program, do func(*identity.Service) error) error {
+	i, err := l.load(p)
+	if err != nil {
+		return err
+	}
+	if err := i.prepare(); err != nil {
+		return err
+	}
+	database, err := i.openDatabase(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	if database.CheckSchema(ctx) != nil {
+		if err := database.Migrate(ctx); err != nil {
+			return err
+		}
+	}
+	people, err := identity.NewService(i.identityOptions(database))
+	if err != nil {
+		return err
+	}
+	return do(people)
+}
+
+type migrateCommand struct{ place }
+
+// Run migrates the database. Several may run at once: one works, the others wait.
+func (c migrateCommand) Run(ctx context.Context, p Program) error {
+	i, err := c.load(p)
+	if err != nil {
+		return err
+	}
+	if err := i.prepare(); err != nil {
+		return err
+	}
+	database, err := i.openDatabase(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	if err := database.Migrate(ctx); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.Stdout, "the database is at the schema of longshore %s\n", version)
+	return err
+}
+
+type configCommand struct {
+	Check configCheckCommand `cmd:"" help:"List what a configuration would refuse, warn about and ignore."`
+}
+
+type configCheckCommand struct {
+	File string `arg:"" help:"config.yaml, or the folder that holds it."`
+}
+
+// Run prints the report; the exit code says whether the program would start.
+func (c configCheckCommand) Run(p Program) error {
+	_, report := config.Load(config.Source{Path: c.File, Lookup: p.Getenv})
+	if err := report.Print(p.Stdout); err != nil {
+		return err
+	}
+	if err := report.Err(); err != nil {
+		return codedError{code: exitConfig, quiet: true, cause: err}
+	}
+	return nil
+}
