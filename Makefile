@@ -7,26 +7,26 @@ GO      ?= go
 DATA    ?= data
 LISTEN  ?= 127.0.0.1:8080
 # Concurrent packages, tested with the race detector as well.
-RACE    := ./internal/db/... ./internal/content/... ./internal/identity/... ./internal/access/... ./internal/registry/...
+RACE    := ./internal/content/... ./internal/identity/... ./internal/access/... ./internal/registry/...
 
 export GOWORK := off
 
 .DEFAULT_GOAL := build
-.PHONY: run build test e2e soak lint tools generate conformance clean need
+.PHONY: run build test e2e soak lint tools generate clean need
 
 run: build ## build and serve with an embedded database under $(DATA)
 	bin/longshore serve --data $(DATA) --listen $(LISTEN)
 
 build: need ## build bin/longshore
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/longshore ./cmd/longshore
+	CGO_ENABLED=0 $(GO) build -ldflags '$(LDFLAGS)' -o bin/longshore ./cmd/longshore
 
 need:
 	@scripts/need go
 
 test: need ## unit and integration tests on SQLite and PostgreSQL
 	@scripts/need postgresql
-	@scripts/within 0 'compile the tests' $(GO) vet ./...
-	@scripts/within 480 'make test' scripts/test $(RACE)
+	@scripts/within 0 'compiling the tests' scripts/test compile $(RACE)
+	@scripts/within 480 'make test' scripts/test run $(RACE)
 
 e2e: build tools ## real clients against the real program
 	@scripts/within 1500 'make e2e' test/run e2e

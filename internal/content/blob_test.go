@@ -352,6 +352,7 @@ func TestDamagedFileIsTakenOutOfServiceAndReplaced(t *testing.T) {
 			"folder":  func(name string) error { return errors.Join(os.Remove(name), os.Mkdir(name, 0o755)) },
 		} {
 			t.Run(claim, func(t *testing.T) {
+				e := e.on(t)
 				spoil := func() content.Blob {
 					t.Helper()
 					b := e.wantBlob(s, repo, d, data)

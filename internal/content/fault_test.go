@@ -118,6 +118,7 @@ func TestUnfinishedFileIsHeldAgainstItsRow(t *testing.T) {
 			"after a start of the system a file that is short is unknown": {func(b []byte) []byte { return b[:10] }, true, false},
 		} {
 			t.Run(claim, func(t *testing.T) {
+				e := e.on(t)
 				s := e.store()
 				id := e.start(s, alice)
 				e.append(s, alice, id, appending(data))

@@ -16,7 +16,7 @@ import (
 // held is an upload that one request works on, as its row was when last read or saved.
 //
 // Two things keep requests apart. Within the process a claim in memory lets one at a time through. Between processes
-// the row does: take raises its version and names the holder, and every later change of the row, up to the commit that
+// the row does: a claim raises its version and names the holder, and every later change of the row, up to the commit that
 // makes the blob, is made at that version and holder or not at all. A process that stopped without letting go is
 // replaced after a while; what it may still write is detached first (Driver.Adopt), and its next change finds another
 // version and gives up (fenced).

@@ -73,7 +73,9 @@ func (h *held) adopt(ctx context.Context) error {
 		return nil
 	}
 	if err := h.change(ctx, "adopt upload", `path = $4`, after.Path); err != nil {
-		h.abandon(ctx, after)
+		if errors.Is(err, errFenced) { // after any other error the row may have the new path
+			h.abandon(ctx, after)
+		}
 		return err
 	}
 	h.session = after

@@ -91,7 +91,7 @@ func (h *held) fenced(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if !published || true {
+		if !published {
 			h.abandon(ctx, h.session)
 		}
 		return uploadUnknown(h.session.ID)

@@ -59,6 +59,13 @@ func objects(t *testing.T, d *db.DB) *env {
 	return &env{t: t, db: d, fake: &fakestore.Server{MinPart: 2000, Late: 2}, clock: newClock()}
 }
 
+// on is the same environment for a subtest.
+func (e *env) on(t *testing.T) *env {
+	sub := *e
+	sub.t = t
+	return &sub
+}
+
 // store opens a store as a new process would.
 func (e *env) store(change ...func(o *content.Options)) *content.Store {
 	e.t.Helper()

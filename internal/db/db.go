@@ -99,7 +99,8 @@ type Tx interface {
 
 // engine is what each database implements.
 type engine interface {
-	Queryer
+	Query(ctx context.Context, query string, args ...any) (Rows, error)
+	QueryRow(ctx context.Context, query string, args ...any) Row
 	transact(ctx context.Context, r request) error
 	ping(ctx context.Context) error
 	// schemaDB lends a connection pool without statement limits, for migrations.
@@ -121,6 +122,7 @@ type DB struct {
 	log     *slog.Logger
 	sqlite  *sqliteEngine // nil on PostgreSQL
 	address Address
+	watch   func(transaction string, m Moment) error // nil for nobody
 }
 
 // Dialect says which database answers.
@@ -139,10 +141,12 @@ func (d *DB) QueryRow(ctx context.Context, query string, args ...any) Row {
 
 // Exec runs one statement as a hard transaction of its own.
 func (d *DB) Exec(ctx context.Context, query string, args ...any) (int64, error) {
-	if err := refuseNested(ctx, "Exec"); err != nil {
-		return 0, err
-	}
-	return d.engine.Exec(ctx, query, args...)
+	var n int64
+	err := d.transact(ctx, request{name: "exec", hard: true, fn: func(ctx context.Context, tx Tx) (err error) {
+		n, err = tx.Exec(ctx, query, args...)
+		return err
+	}})
+	return n, err
 }
 
 // Hard runs fn in a transaction that is on disk when Hard returns nil.
@@ -167,7 +171,29 @@ func (d *DB) transact(ctx context.Context, r request) error {
 	if err := refuseNested(ctx, r.name); err != nil {
 		return err
 	}
-	return d.engine.transact(context.WithValue(ctx, insideKey{}, true), r)
+	ctx = context.WithValue(ctx, insideKey{}, true)
+	if d.watch == nil {
+		return d.engine.transact(ctx, r)
+	}
+	if err := d.engine.transact(ctx, d.watched(r)); err != nil {
+		return err
+	}
+	return d.watch(r.name, Committed)
+}
+
+// watched is a transaction whose beginning and end are watched.
+func (d *DB) watched(r request) request {
+	fn := r.fn
+	r.fn = func(ctx context.Context, tx Tx) error {
+		if err := d.watch(r.name, Begun); err != nil {
+			return err
+		}
+		if err := fn(ctx, tx); err != nil {
+			return err
+		}
+		return d.watch(r.name, Ready)
+	}
+	return r
 }
 
 // Ping reports whether the database answers.

@@ -35,7 +35,25 @@ type Options struct {
 	// Beside lets a command work on the SQLite file of a running server: the lock that names the owning process is
 	// not taken.
 	Beside bool
+
+	// Watch is told when a transaction comes to a Moment, for tests that stop the program there; nil for nobody. An
+	// error takes the place of what would follow: the transaction fails, or its outcome stays unknown to the caller.
+	// The commit that several transactions share on SQLite is named Batch.
+	Watch func(transaction string, m Moment) error
 }
+
+// Moment is a point in the life of a transaction.
+type Moment string
+
+// The moments. A batch has no beginning.
+const (
+	Begun     Moment = "begin"         // before its first statement
+	Ready     Moment = "before-commit" // after its last one
+	Committed Moment = "after-commit"  // before the caller is told
+)
+
+// Batch is the name of the commit that several transactions share.
+const Batch = "batch"
 
 const (
 	defaultHardConns = 10
@@ -69,7 +87,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, err
 	}
 	o = o.withDefaults()
-	d := &DB{dialect: address.Dialect, log: o.Logger, address: address}
+	d := &DB{dialect: address.Dialect, log: o.Logger, address: address, watch: o.Watch}
 	if address.Dialect == PostgreSQL {
 		d.engine, err = openPostgres(ctx, address, o)
 	} else {

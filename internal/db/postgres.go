@@ -85,15 +85,6 @@ func (e *postgresEngine) acquire(ctx context.Context, p *pgxpool.Pool) (*pgxpool
 	return nil, pgError(ctx, err)
 }
 
-func (e *postgresEngine) Exec(ctx context.Context, query string, args ...any) (int64, error) {
-	var n int64
-	err := e.transact(ctx, request{name: "exec", hard: true, fn: func(ctx context.Context, tx Tx) (err error) {
-		n, err = tx.Exec(ctx, query, args...)
-		return err
-	}})
-	return n, err
-}
-
 func (e *postgresEngine) Query(ctx context.Context, query string, args ...any) (Rows, error) {
 	values, err := driverArgs(args)
 	if err != nil {

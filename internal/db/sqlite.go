@@ -81,23 +81,24 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *sqliteEngine, e
 		return nil, err
 	}
 	e.readers.on = e.reading
-	return e, e.start(ctx, conn, max(o.LogBytes, defaultLogBytes))
+	return e, e.start(ctx, conn, o)
 }
 
 // start runs the goroutines that own the writing and the checkpointing connection.
-func (e *sqliteEngine) start(ctx context.Context, conn *sql.Conn, logBytes int64) error {
+func (e *sqliteEngine) start(ctx context.Context, conn *sql.Conn, o Options) error {
 	checking, err := openPool(e.path, 1, readerCache)
 	if err != nil {
 		return err
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	checker := newCheckpointer(checking, e.path+"-wal", logBytes, e.log)
+	checker := newCheckpointer(checking, e.path+"-wal", max(o.LogBytes, defaultLogBytes), e.log)
 	writer, err := newWriter(background, conn, e.log, checker)
 	if err != nil {
 		stop()
 		_ = checking.Close()
 		return sqliteError(ctx, err)
 	}
+	writer.watch = o.Watch
 	e.stop, e.checker, e.writer = stop, checker, writer
 	go e.writer.loop()
 	go e.checker.loop(background)
@@ -148,15 +149,6 @@ func (e *sqliteEngine) Query(ctx context.Context, query string, args ...any) (Ro
 func (e *sqliteEngine) QueryRow(ctx context.Context, query string, args ...any) Row {
 	rows, err := e.Query(ctx, query, args...)
 	return row{rows: rows, err: err}
-}
-
-func (e *sqliteEngine) Exec(ctx context.Context, query string, args ...any) (int64, error) {
-	var n int64
-	err := e.transact(ctx, request{name: "exec", hard: true, fn: func(ctx context.Context, tx Tx) (err error) {
-		n, err = tx.Exec(ctx, query, args...)
-		return err
-	}})
-	return n, err
 }
 
 func (e *sqliteEngine) transact(ctx context.Context, r request) error {

@@ -115,7 +115,7 @@ func (w *writer) end(commit bool, lost error) error {
 		}
 		return nil
 	}
-	if err := w.exec("COMMIT"); err != nil {
+	if err := w.commit(); err != nil {
 		w.log.Error("a commit failed; writes are refused until the database file can be written again", "error", err)
 		w.broken = err
 		w.rollback()
@@ -124,6 +124,20 @@ func (w *writer) end(commit bool, lost error) error {
 	w.commits.Add(1)
 	w.checker.nudge()
 	return nil
+}
+
+func (w *writer) commit() error {
+	if w.watch == nil {
+		return w.exec("COMMIT")
+	}
+	err := w.watch(Batch, Ready)
+	if err == nil {
+		err = w.exec("COMMIT")
+	}
+	if err == nil {
+		err = w.watch(Batch, Committed)
+	}
+	return err
 }
 
 // rollback ends the transaction if there still is one.

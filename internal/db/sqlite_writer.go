@@ -34,6 +34,7 @@ type writer struct {
 	stmts   statements
 	log     *slog.Logger
 	checker *checkpointer
+	watch   func(transaction string, m Moment) error // nil for nobody
 
 	requests, background *lane
 	pace                 pace
