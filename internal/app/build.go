@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/longshore-registry/longshore/internal/access"
 	"github.com/longshore-registry/longshore/internal/content"
@@ -88,7 +89,7 @@ func (i *installation) buildContent(ctx context.Context, s *parts) error {
 	c := i.config
 	var locations []content.Location
 	for _, l := range c.Storage.Locations {
-		driver, err := blobfiles.New(blobfiles.Options{Root: l.Path, System: i.seams.files})
+		driver, err := blobfiles.New(blobfiles.Options{Root: l.Path, Shared: c.Database.Postgres(), System: i.seams.files})
 		if err != nil {
 			return err
 		}
@@ -100,6 +101,7 @@ func (i *installation) buildContent(ctx context.Context, s *parts) error {
 	}); err != nil {
 		return err
 	}
+	s.background = append(s.background, func(ctx context.Context) error { return i.reapUploads(ctx, s.content) })
 	s.registry, err = registry.New(registry.Options{
 		DB: s.db, Content: s.content, Lease: c.Registry.PushProtection, SparseIndex: c.Registry.SparseIndex,
 		Expiry: registry.Expiry{Min: c.Tags.LabelMinimum, Max: c.Tags.LabelMaximum}, Names: i.names(), Clock: i.seams.now, Log: i.log,
@@ -109,6 +111,26 @@ func (i *installation) buildContent(ctx context.Context, s *parts) error {
 		},
 	})
 	return err
+}
+
+// reapUploads removes uploads that nobody continued, until the context ends.
+func (i *installation) reapUploads(ctx context.Context, store *content.Store) error {
+	const every, atOnce = 10 * time.Minute, 100
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		for n := atOnce; n == atOnce && ctx.Err() == nil; {
+			var err error
+			if n, err = store.Reap(db.Background(ctx), atOnce); err != nil && ctx.Err() == nil {
+				i.log.Warn("expired uploads could not be removed; it is tried again later", "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
 }
 
 func (i *installation) names() registry.NameOptions {

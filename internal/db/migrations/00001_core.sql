@@ -87,7 +87,9 @@ CREATE TABLE manifest_child (
 CREATE INDEX manifest_child_child ON manifest_child (repo_id, child);
 
 -- The table that decides. manifest_id > 0: that manifest of that repository uses the blob. 0: a lease until lease_ms.
--- A blob is visible in a repository when any row exists, and garbage when no row with its blob_id exists.
+-- lease_ms -1 in a manifest's row: the blob was deleted here, and only what a readable manifest names shows it again.
+-- A blob is visible in a repository when it has a lease, a row with lease_ms 0, or a deleted one of a readable
+-- manifest; it is garbage when no row with its blob_id exists.
 CREATE TABLE blob_ref (
     repo_id     {{.Int}} NOT NULL,
     blob_id     {{.Int}} NOT NULL REFERENCES blob (id),

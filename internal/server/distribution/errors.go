@@ -2,6 +2,7 @@ package distribution
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"net/http"
 	"strconv"
@@ -55,7 +56,7 @@ func (q *request) fail(err error) {
 	if e.Detail == nil {
 		body.Errors[0].Detail = struct{}{}
 	}
-	if _, plain := err.(plainError); plain {
+	if errors.As(err, new(plainError)) {
 		body.Error = e.Message
 	}
 	q.json(statusOf(e.Kind), body)
