@@ -1,6 +1,9 @@
 package db
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // batch runs first and what else is queued, and commits once.
 func (w *writer) batch(q *lane, first *member) {
@@ -18,11 +21,13 @@ func (w *writer) batch(q *lane, first *member) {
 		return
 	}
 	ran, lost := w.turns(q, queued, hard)
-	w.answer(ran, w.end(len(ran) > 0, lost))
+	commit := slices.ContainsFunc(ran, func(m *member) bool { return !m.failed })
+	w.answer(ran, w.end(commit, lost))
 }
 
 // turns lends the connection to one member after the other until the queue is empty or the batch long enough. It
-// returns those that succeeded so far, and the error after which the batch cannot be committed.
+// returns those that had a turn, and the error after which the batch cannot be committed. One that failed is answered
+// with the others: what it saw of them must be true by the time it says so.
 func (w *writer) turns(q *lane, queued []*member, hard bool) (ran []*member, lost error) {
 	start := time.Now()
 	for taken := 0; len(queued) > 0 && lost == nil; {
@@ -30,8 +35,8 @@ func (w *writer) turns(q *lane, queued []*member, hard bool) (ran []*member, los
 		queued = queued[1:]
 		if m.claim() {
 			taken++
-			var ok bool
-			if ok, lost = w.turn(m); ok {
+			var lent bool
+			if lent, lost = w.turn(m); lent {
 				ran = append(ran, m)
 			}
 		}
@@ -75,8 +80,9 @@ func (w *writer) begin(hard bool) error {
 	return nil
 }
 
-// turn lends the connection to a member. ok: it succeeded and is part of the batch. lost: the batch is gone.
-func (w *writer) turn(m *member) (ok bool, lost error) {
+// turn lends the connection to a member and notes whether it failed. lent: it had its turn and waits for an answer.
+// lost: the batch is gone.
+func (w *writer) turn(m *member) (lent bool, lost error) {
 	if err := w.exec("SAVEPOINT member"); err != nil {
 		m.grant <- grant{err: sqliteError(w.ctx, err)}
 		return false, err
@@ -84,25 +90,20 @@ func (w *writer) turn(m *member) (ok bool, lost error) {
 	tx := &sqliteTx{stmts: &w.stmts}
 	start := time.Now()
 	m.grant <- grant{tx: tx}
-	err := <-m.report
+	m.failed = <-m.report != nil
 	if took := time.Since(start); took > slowTurn {
 		w.log.Warn("a transaction held the database's writer", "transaction", m.request.name, "ms", took.Milliseconds())
 	}
 	w.members.Add(1)
 	if tx.lost != nil {
-		return false, tx.lost
+		return true, tx.lost
 	}
-	if err == nil {
-		if err := w.exec("RELEASE member"); err != nil {
-			m.answer <- sqliteError(w.ctx, err)
-			return false, err
+	if m.failed {
+		if err := w.exec("ROLLBACK TO member"); err != nil {
+			return true, err
 		}
-		return true, nil
 	}
-	if err := w.exec("ROLLBACK TO member"); err != nil {
-		return false, err
-	}
-	return false, w.exec("RELEASE member")
+	return true, w.exec("RELEASE member")
 }
 
 // end commits the batch, or rolls it back when nothing is in it or it is lost. A commit that failed leaves the state

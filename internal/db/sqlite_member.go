@@ -18,6 +18,7 @@ type member struct {
 	grant   chan grant // the turn has come, or never will
 	report  chan error // what the function returned
 	answer  chan error // what became of the batch
+	failed  bool       // what the writer was told; the writer's own
 }
 
 // grant is a member's turn, or the reason why it gets none.

@@ -82,11 +82,12 @@ func (w *writer) run(ctx context.Context, r request) error {
 	if err != nil {
 		return err
 	}
-	if err := m.call(tx); err != nil {
+	failed := m.call(tx)
+	if err := <-m.answer; err != nil && failed == nil {
 		return err
 	}
-	if err := <-m.answer; err != nil {
-		return err
+	if failed != nil {
+		return failed
 	}
 	for _, fn := range tx.after {
 		fn()

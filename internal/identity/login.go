@@ -104,8 +104,7 @@ func (s *Service) holder(ctx context.Context, made proof) (Principal, error) {
 		return p, err
 	}
 	// The proof may be younger than what is remembered of the account.
-	key := principalKey{made.credential, made.reference}
-	r, err := s.resolved.Fresh(ctx, key, func(ctx context.Context) (resolved, error) { return s.load(ctx, key) })
+	r, err := s.reload(ctx, made.credential, made.reference)
 	if err != nil {
 		return Principal{}, err
 	}

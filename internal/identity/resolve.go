@@ -41,6 +41,10 @@ func (s *Service) Resolve(ctx context.Context, c Credential, reference string) (
 // after the password was set, the robot's token regenerated, or the account disabled.
 func (s *Service) Current(ctx context.Context, c Credential, reference string, accessRev int64) (Principal, error) {
 	r, err := s.resolve(ctx, c, reference)
+	if err == nil && r.principal.Account.AccessRev < accessRev {
+		// The token is newer than what is remembered: another process changed the credentials and has issued it.
+		r, err = s.reload(ctx, c, reference)
+	}
 	if err != nil {
 		return Principal{}, err
 	}
@@ -53,6 +57,12 @@ func (s *Service) resolve(ctx context.Context, c Credential, reference string) (
 	}
 	key := principalKey{c, reference}
 	return s.resolved.Get(ctx, key, func(ctx context.Context) (resolved, error) { return s.load(ctx, key) })
+}
+
+// reload is resolve without what is remembered. A forged revision cannot reach it: the token was verified before.
+func (s *Service) reload(ctx context.Context, c Credential, reference string) (resolved, error) {
+	key := principalKey{c, reference}
+	return s.resolved.Fresh(ctx, key, func(ctx context.Context) (resolved, error) { return s.load(ctx, key) })
 }
 
 func (r resolved) at(now time.Time) (Principal, error) {
