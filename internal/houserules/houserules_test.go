@@ -17,7 +17,7 @@ const module = "github.com/longshore-registry/longshore"
 
 // ranks orders the rooms of internal/: a package imports only rooms of lower rank, or its own.
 var ranks = map[string]int{
-	"problem": 0, "digest": 0, "secret": 0,
+	"problem": 0, "digest": 0, "secret": 0, "fault": 0,
 	"db": 1, "config": 1, "jobs": 1,
 	"identity": 2,
 	"content":  3, "access": 3,
