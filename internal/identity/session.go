@@ -112,13 +112,24 @@ func endSessionsTx(ctx context.Context, tx db.Tx, accountID int64) error {
 	return nil
 }
 
+// removeExpiredSessions removes all of them, a batch at a time: anybody can make sessions as fast as requests.
 func (s *Service) removeExpiredSessions(ctx context.Context) error {
-	return s.db.Soft(db.Background(ctx), "remove expired sessions", func(ctx context.Context, tx db.Tx) error {
-		_, err := tx.Exec(ctx, `DELETE FROM session WHERE id IN (
+	for {
+		removed, err := s.removeExpiredBatch(ctx)
+		if err != nil || removed < sweepBatch {
+			return err
+		}
+	}
+}
+
+func (s *Service) removeExpiredBatch(ctx context.Context) (removed int64, err error) {
+	err = s.db.Soft(db.Background(ctx), "remove expired sessions", func(ctx context.Context, tx db.Tx) (err error) {
+		removed, err = tx.Exec(ctx, `DELETE FROM session WHERE id IN (
 			SELECT id FROM session WHERE expires_ms <= $1 ORDER BY expires_ms LIMIT $2)`, s.nowMillis(), sweepBatch)
 		if err != nil {
 			return fmt.Errorf("remove expired sessions: %w", err)
 		}
 		return nil
 	})
+	return removed, err
 }

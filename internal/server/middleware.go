@@ -27,6 +27,8 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		out.Header().Set("X-Request-Id", rec.ID)
 		if r.Body != nil && r.Body != http.NoBody {
 			r.Body = &guardedBody{ReadCloser: r.Body, control: out.control}
+			// net/http reads on after a handler that did not: without a deadline, for as long as the client likes.
+			_ = out.control.SetReadDeadline(time.Now().Add(unreadLimit))
 		}
 		s.metrics.inFlight.Inc()
 		defer func() {

@@ -12,6 +12,8 @@ const (
 	pieceSize = 4 << 20
 	// stallLimit is how long a client may take for one piece, or for the next bytes of a request body.
 	stallLimit = 2 * time.Minute
+	// unreadLimit is how long the rest of a body may take that no handler reads.
+	unreadLimit = 10 * time.Second
 )
 
 // responseWriter counts what leaves and keeps slow readers bounded. It is the only wrapper in the chain and passes
