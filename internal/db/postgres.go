@@ -17,6 +17,7 @@ import (
 const (
 	acquireTimeout = 2 * time.Second
 	commitTimeout  = 10 * time.Second
+	answerTimeout  = 10 * time.Second // for a query or a transaction: a server that is frozen does not end them itself
 	pgAttempts     = 5
 )
 
@@ -94,12 +95,17 @@ func (e *postgresEngine) Query(ctx context.Context, query string, args ...any) (
 	if err != nil {
 		return nil, err
 	}
-	rows, err := c.Query(ctx, query, values...)
-	if err != nil {
+	limited, cancel := context.WithTimeout(ctx, answerTimeout)
+	release := func() {
+		cancel()
 		c.Release()
+	}
+	rows, err := c.Query(limited, query, values...)
+	if err != nil {
+		release()
 		return nil, pgError(ctx, err)
 	}
-	return &pgRows{ctx: ctx, rows: rows, release: c.Release}, nil
+	return &pgRows{ctx: ctx, rows: rows, release: release}, nil
 }
 
 func (e *postgresEngine) QueryRow(ctx context.Context, query string, args ...any) Row {
@@ -145,16 +151,26 @@ func (e *postgresEngine) once(ctx context.Context, pool *pgxpool.Pool, r request
 		return err
 	}
 	defer c.Release()
-	native, err := c.BeginTx(ctx, pgx.TxOptions{BeginQuery: beginSQL(e.pooler, r.hard)})
+	limited, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	native, err := c.BeginTx(limited, pgx.TxOptions{BeginQuery: beginSQL(e.pooler, r.hard)})
 	if err != nil {
-		return repeatable(pgError(ctx, err))
+		return late(ctx, limited, repeatable(pgError(ctx, err)))
 	}
 	tx := &pgTx{native: native}
 	defer tx.rollback(ctx)
-	if err := tx.finish(r.fn(ctx, tx)); err != nil {
-		return err
+	if err := tx.finish(r.fn(limited, tx)); err != nil {
+		return late(ctx, limited, err)
 	}
 	return tx.commit(ctx)
+}
+
+// late turns the error of a transaction that ran out of its own time into one that is not tried again.
+func late(ctx, limited context.Context, err error) error {
+	if ctx.Err() == nil && errors.Is(limited.Err(), context.DeadlineExceeded) {
+		return unavailable(errors.New(err.Error()), "the database does not answer in time")
+	}
+	return err
 }
 
 // schemaDB opens a pool for migrations: without limits of time, and prepared statements are not kept.

@@ -83,8 +83,8 @@ func (w *writer) run(ctx context.Context, r request) error {
 		return err
 	}
 	failed := m.call(tx)
-	if err := <-m.answer; err != nil && failed == nil {
-		return err
+	if err := <-m.answer; err != nil {
+		return err // also for one that failed: the rows its failure rests on are gone
 	}
 	if failed != nil {
 		return failed

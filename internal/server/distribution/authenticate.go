@@ -2,6 +2,7 @@ package distribution
 
 import (
 	"context"
+	"io"
 	"strings"
 
 	"github.com/longshore-registry/longshore/internal/identity"
@@ -33,6 +34,40 @@ func (q *request) authenticate(ctx context.Context) error {
 	q.claims = claims
 	q.rec.Actor, q.rec.Credential = actorName(q.principal), credentialName(q.principal.Credential)
 	return nil
+}
+
+// again asks once more who is asking and what they may do now. A body can be held back for as long as stalls are
+// allowed; a right that was removed meanwhile must count. The token itself is not looked at: it was good when the
+// request came, and a long upload may outlive it.
+func (q *request) again(ctx context.Context) error {
+	if q.hasToken() {
+		var err error
+		if q.principal, err = q.options.Identity.Current(ctx, q.claims.Credential, q.claims.Reference, q.claims.AccessRev); err != nil {
+			return tokenError(err)
+		}
+	}
+	return q.authorize(ctx)
+}
+
+// checkedBody is the body of a request that publishes a blob.
+func (q *request) checkedBody() io.Reader {
+	return bodyEnd{q.r.Body, func() error { return q.again(q.r.Context()) }}
+}
+
+// bodyEnd is a request body that asks again when it has ended, and breaks when the answer is no.
+type bodyEnd struct {
+	io.Reader
+	again func() error
+}
+
+func (b bodyEnd) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err == io.EOF {
+		if refused := b.again(); refused != nil {
+			return n, refused
+		}
+	}
+	return n, err
 }
 
 // hasToken reports whether a verified token came with the request, if only an anonymous one.

@@ -38,6 +38,9 @@ func (q *request) putManifest() error {
 	if err != nil {
 		return err
 	}
+	if err := q.again(q.r.Context()); err != nil {
+		return err
+	}
 	push := registry.Push{
 		Digest:      q.target.digest,
 		Algorithm:   q.target.digest.Algorithm(),

@@ -77,7 +77,7 @@ func parseStart(query url.Values) (start, error) {
 // finishWhole takes the body of a POST as the whole blob. The client never learns of the upload, so that it must not
 // outlive the request when something goes wrong.
 func (q *request) finishWhole(ctx context.Context, upload content.Upload, want digest.Digest) error {
-	blob, err := q.options.Content.Finish(ctx, q.owner(), upload.ID, content.Chunk{From: -1, To: -1, Body: q.r.Body}, want)
+	blob, err := q.options.Content.Finish(ctx, q.owner(), upload.ID, content.Chunk{From: -1, To: -1, Body: q.checkedBody()}, want)
 	if err != nil {
 		if cancelErr := q.options.Content.Cancel(context.WithoutCancel(ctx), q.owner(), upload.ID); cancelErr != nil && !problem.Is(cancelErr, problem.NotFound) {
 			q.options.Log.WarnContext(ctx, "an upload was left behind until it expires", "upload", upload.ID, "error", cancelErr)
@@ -128,6 +128,7 @@ func (q *request) finishUpload() error {
 		return err
 	}
 	ctx := q.r.Context()
+	chunk.Body = q.checkedBody()
 	blob, err := q.options.Content.Finish(ctx, q.owner(), q.target.reference, chunk, want)
 	if problem.Is(err, problem.RangeInvalid) {
 		upload, statusErr := q.options.Content.Status(ctx, q.owner(), q.target.reference)
