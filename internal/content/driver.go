@@ -21,8 +21,8 @@ var ErrLost = errors.New("the upload's bytes are not in the store")
 // Errors: *problem.Error of kind Unavailable when the store is away, busy or full and the call may be repeated;
 // ErrLost and io/fs.ErrNotExist (found by errors.Is) where stated; anything else is a defect or a failing device.
 type Driver interface {
-	// Start chooses where a new upload goes. The id is a UUID. No content is written yet, and a session whose row was
-	// never stored may be forgotten. Unavailable when the store has no room.
+	// Start chooses where a new upload goes. The id is a UUID. No content is written yet, no file made, and a session
+	// whose row was never stored may be forgotten. Unavailable when the store has no room.
 	Start(ctx context.Context, id string) (Session, error)
 
 	// Resume opens an upload to write at byte s.Size. What the store holds beyond is dropped. One writer of a session
@@ -100,6 +100,9 @@ type Files interface {
 	// Epoch names the time in which unsynced bytes are safe, such as the one since the system was started; empty when
 	// Save syncs.
 	Epoch() string
+	// Sweep removes what a process that died while it adopted an upload has left: all files of the upload, but that of
+	// s, whose generation is below the given one.
+	Sweep(ctx context.Context, s Session, generation int64) error
 	// Reread reads the s.Size bytes of an unfinished upload. ErrLost.
 	Reread(ctx context.Context, s Session) (io.ReadCloser, error)
 }

@@ -62,8 +62,8 @@ func (h *held) changeTx(ctx context.Context, tx db.Tx, set string, args ...any) 
 
 // adopt moves an upload away from the process that held it and has not answered.
 func (h *held) adopt(ctx context.Context) error {
-	before := h.session
-	after, err := h.place.driver.Adopt(ctx, before, h.version)
+	before, generation := h.session, h.version
+	after, err := h.place.driver.Adopt(ctx, before, generation)
 	if err != nil {
 		return err
 	}
@@ -80,6 +80,11 @@ func (h *held) adopt(ctx context.Context) error {
 	}
 	h.session = after
 	h.abandon(ctx, before)
+	if files := h.place.files; files != nil {
+		if err := files.Sweep(ctx, after, generation); err != nil {
+			h.store.log.Warn("what an adoption left could not be removed", "upload", after.ID, "error", err)
+		}
+	}
 	return nil
 }
 

@@ -144,6 +144,11 @@ func (s *Store) remove(ctx context.Context, session Session, p *place, version i
 	if err != nil || marked == 0 {
 		return false, err
 	}
+	if p.files != nil && s.holder != "" { // others may have adopted it
+		if err := p.files.Sweep(ctx, session, version); err != nil {
+			return false, err
+		}
+	}
 	if err := p.driver.Abandon(ctx, session); err != nil {
 		return false, err
 	}

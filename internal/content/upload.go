@@ -29,12 +29,32 @@ func (s *Store) Start(ctx context.Context, o Owner, alg digest.Algorithm) (Uploa
 	err = s.db.Soft(ctx, "start upload", func(ctx context.Context, tx db.Tx) error {
 		return s.startTx(ctx, tx, o, p, session, alg)
 	})
-	if err != nil {
+	if err == nil && p.files != nil {
+		err = s.makeFile(ctx, p, session)
+	} else if err != nil && p.files == nil {
 		h := &held{store: s, place: p}
 		h.abandon(ctx, session)
+	}
+	if err != nil {
 		return Upload{}, err
 	}
 	return Upload{ID: session.ID}, nil
+}
+
+// makeFile makes the empty file of a new upload, after its row: a process that dies in between leaves a row, which
+// expires, and never a file that no row leads to. It is made here, not with the first byte, so that one which is missing
+// later means that it was published or lost.
+func (s *Store) makeFile(ctx context.Context, p *place, session Session) error {
+	w, err := p.driver.Resume(ctx, session)
+	if err == nil {
+		return w.Close()
+	}
+	ctx, cancel := detached(ctx, saveTimeout)
+	defer cancel()
+	return errors.Join(err, s.db.Soft(ctx, "remove upload", func(ctx context.Context, tx db.Tx) error {
+		_, err := tx.Exec(ctx, `DELETE FROM upload WHERE uuid = $1 AND version = 0`, session.ID)
+		return err
+	}))
 }
 
 func (s *Store) startTx(ctx context.Context, tx db.Tx, o Owner, p *place, session Session, alg digest.Algorithm) error {

@@ -299,8 +299,11 @@ func TestFullDiskIsSaidToBeFull(t *testing.T) {
 		}
 		writer.Close()
 		w.failing("create", cause)
-		if _, err := w.Start(t.Context(), uuid.NewString()); !problem.Is(err, problem.Unavailable) {
-			t.Errorf("Start: %v", err)
+		if s, err = w.Start(t.Context(), uuid.NewString()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Resume(t.Context(), s); !problem.Is(err, problem.Unavailable) {
+			t.Errorf("Resume of a new upload: %v", err)
 		}
 	}
 }

@@ -149,6 +149,8 @@ func (d *Driver) explain(err error) error {
 		e := full("the file system takes no more")
 		e.Cause = err
 		return e
+	case errors.Is(err, syscall.EROFS):
+		return d.away(err)
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		e := problem.Wrap(err, problem.Unavailable, "the blob store has too many open files")
 		e.RetryAfter = busyRetry

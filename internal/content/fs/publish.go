@@ -53,9 +53,13 @@ func (d *Driver) rename(s content.Session, final string) (File, error) {
 		return nil, err
 	}
 	f, err := d.system.Write(from)
+	renamed := false
 	if errors.Is(err, fs.ErrNotExist) {
 		f, err = d.system.Write(to) // renamed by a Publish that did not come to its end, or whose caller did not
-		from = ""
+		renamed = err == nil
+	}
+	if errors.Is(err, fs.ErrNotExist) && s.Size == 0 {
+		f, err = d.create(s.Path) // nothing is lost with an empty file
 	}
 	if err != nil {
 		return nil, lost(err)
@@ -63,7 +67,7 @@ func (d *Driver) rename(s content.Session, final string) (File, error) {
 	if err := cut(f, s.Size); err != nil {
 		return f, err
 	}
-	if err := d.dirs.make(path.Dir(final)); err != nil || from == "" {
+	if err := d.dirs.make(path.Dir(final)); err != nil || renamed {
 		return f, err
 	}
 	return f, d.system.Rename(from, to)

@@ -7,30 +7,20 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/longshore-registry/longshore/internal/content"
 )
 
-// Start makes an empty file. It is made here, not with the first byte, so that a missing one later means that it was
-// published or lost.
+// Start chooses a name. The file is made by the first Resume, when a row leads to it.
 func (d *Driver) Start(ctx context.Context, id string) (content.Session, error) {
 	s := content.Session{ID: id, Path: path.Join(uploads, id)}
-	name, err := d.file(s.Path)
-	if err != nil {
+	if _, err := d.file(s.Path); err != nil {
 		return content.Session{}, err
 	}
-	if err := d.room(); err != nil {
-		return content.Session{}, err
-	}
-	f, err := d.system.Create(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return content.Session{}, d.away(err)
-	}
-	if err != nil {
-		return content.Session{}, d.explain(err)
-	}
-	return s, f.Close()
+	return s, d.room()
 }
 
 // Resume opens the file and cuts it to what the session says.
@@ -38,6 +28,9 @@ func (d *Driver) Resume(ctx context.Context, s content.Session) (content.Writer,
 	f, err := d.writable(s.Path)
 	if errors.Is(err, fs.ErrNotExist) && s.Size == 0 {
 		f, err = d.create(s.Path) // nothing is lost with an empty file
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, d.away(err)
+		}
 	}
 	if err == nil {
 		err = cut(f, s.Size)
@@ -123,6 +116,33 @@ func (d *Driver) Adopt(ctx context.Context, s content.Session, generation int64)
 		return content.Session{}, d.explain(lost(err))
 	}
 	return after, nil
+}
+
+// Sweep reads the names of all open uploads: the copies that a dead process made are known by their name alone. Those of
+// a later generation belong to a process that took over since.
+func (d *Driver) Sweep(ctx context.Context, s content.Session, generation int64) error {
+	folder, err := d.file(uploads)
+	if err != nil {
+		return err
+	}
+	names, err := d.system.Names(folder)
+	if err != nil {
+		return d.explain(err)
+	}
+	for _, name := range names {
+		rest, ok := strings.CutPrefix(name, s.ID)
+		if !ok || name == path.Base(s.Path) {
+			continue
+		}
+		copied, err := strconv.ParseInt(strings.TrimPrefix(rest, "."), 10, 64)
+		if rest != "" && (err != nil || copied >= generation) {
+			continue
+		}
+		if err := d.system.Remove(filepath.Join(folder, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return d.explain(err)
+		}
+	}
+	return nil
 }
 
 // copy makes or replaces a file with the first n bytes of another. What fails leaves nothing, or a leak under a name

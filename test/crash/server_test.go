@@ -1,0 +1,155 @@
+//go:build e2e
+
+package crash
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/longshore-registry/longshore/internal/db/dbtest"
+	"github.com/longshore-registry/longshore/test/process"
+)
+
+// program is the program under test, built once by TestMain.
+var program string
+
+func TestMain(m *testing.M) { os.Exit(build(m.Run)) }
+
+func build(then func() int) int {
+	folder, err := os.MkdirTemp("", "ls-crash-")
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	defer os.RemoveAll(folder)
+	program = filepath.Join(folder, "longshore")
+	command := exec.Command("go", "build", "-tags", "crashpoints", "-o", program, "github.com/longshore-registry/longshore/cmd/longshore")
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := command.CombinedOutput(); err != nil {
+		fmt.Printf("building the program: %v\n%s", err, out)
+		return 1
+	}
+	return then()
+}
+
+// registry is a server with its faults.
+type registry struct {
+	*process.Server
+	uri    string // of the database, "" for the embedded one
+	faults string // the file
+	client *client
+	ready  time.Duration // how long the last start took
+}
+
+// start gives a fresh registry that runs, with its first user and the places that the workload pushes to.
+func start(t *testing.T, kind dbtest.Kind) *registry {
+	t.Helper()
+	uri := ""
+	if kind != dbtest.SQLite {
+		uri = dbtest.EmptyURI(t, kind)
+	}
+	return startAt(t, uri)
+}
+
+// startAt is start on an empty database of PostgreSQL, or on the embedded one if there is no address.
+func startAt(t *testing.T, uri string) *registry {
+	t.Helper()
+	r := prepare(t, uri)
+	r.restart(t)
+	if err := r.Initialize(t.Context(), user, password); err != nil {
+		t.Fatal(err)
+	}
+	r.client = newClient("http://"+r.Host, r.Token)
+	for _, place := range places {
+		_, name, _ := strings.Cut(place, "/")
+		if err := r.CreateRepository(t.Context(), user, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return r
+}
+
+// prepare gives a registry that does not run yet.
+func prepare(t *testing.T, uri string) *registry {
+	t.Helper()
+	folder := t.TempDir()
+	r := &registry{uri: uri, faults: filepath.Join(folder, "faults")}
+	configuration := process.FirstUser
+	if uri != "" {
+		configuration += "SECRET_KEY: a text for tests\nDATABASE_SECRET_KEY: another text for tests\nDB_URI: " + r.uri + "\n"
+	}
+	var err error
+	r.Server, err = process.New(process.Options{
+		Program: program, Folder: folder, Configuration: configuration, Env: []string{"LONGSHORE_FAULTS=" + r.faults},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if r.running() {
+			r.Kill()
+		}
+	})
+	return r
+}
+
+// restart starts the program, which must not run.
+func (r *registry) restart(t *testing.T) {
+	t.Helper()
+	var err error
+	if r.ready, err = r.Start(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// running reports whether the program was started and has not ended.
+func (r *registry) running() bool {
+	if r.Ended() == nil {
+		return false
+	}
+	select {
+	case <-r.Ended():
+		return false
+	default:
+		return true
+	}
+}
+
+// complaints are what the program said that is more than a request's line.
+func (r *registry) complaints() string {
+	var list []string
+	for _, line := range strings.Split(r.Log(400), "\n") {
+		if !strings.Contains(line, `"level":"INFO"`) {
+			list = append(list, line)
+		}
+	}
+	return strings.Join(list[max(0, len(list)-10):], "\n")
+}
+
+// plan replaces the faults.
+func (r *registry) plan(t *testing.T, rules ...string) {
+	t.Helper()
+	err := os.WriteFile(r.faults+".new", []byte(strings.Join(rules, "\n")), 0o600)
+	if err == nil {
+		err = os.Rename(r.faults+".new", r.faults)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rows opens the database beside the server.
+func (r *registry) rows(t *testing.T) *rows {
+	t.Helper()
+	rows, err := openRows(r.uri, r.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { rows.db.Close() })
+	return rows
+}
