@@ -12,7 +12,7 @@ RACE    := ./internal/content/... ./internal/identity/... ./internal/access/... 
 export GOWORK := off
 
 .DEFAULT_GOAL := build
-.PHONY: run build test e2e soak lint tools generate clean need
+.PHONY: run build test e2e soak lint tools conformance generate clean need
 
 run: build ## build and serve with an embedded database under $(DATA)
 	bin/longshore serve --data $(DATA) --listen $(LISTEN)
@@ -36,6 +36,9 @@ soak: build tools ## the same programs with large numbers, by hand
 
 tools: need ## build the pinned clients that e2e uses
 	@scripts/within 0 'make tools' test/run tools
+
+conformance: build ## run built OCI conformance programs: make conformance PROGRAMS='a b'
+	$(GO) run ./test/conformance -server bin/longshore $(PROGRAMS)
 
 lint: need ## formatting, vet, house rules
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo 'gofmt would change:'; gofmt -l $$(git ls-files '*.go'); exit 1; }

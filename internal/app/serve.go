@@ -80,7 +80,7 @@ func (c serveCommand) serverOptions(i *installation, parts *parts) server.Option
 	o := server.Options{
 		Listen: c.Listen, Network: set.Network(), Grace: shutdownGrace,
 		Address:      server.Address{Hostname: set.Hostname, Scheme: set.Scheme, External: set.ExternalTLS, Proxies: set.Proxies.Count, ProxiesOn: set.Proxies.Set},
-		Distribution: i.seams.handler(parts.distribution), API: i.seams.handler(parts.api), Root: http.HandlerFunc(serveRoot), Checks: parts.checks,
+		Distribution: i.seams.handler(parts.distribution), API: i.seams.handler(parts.api), Root: http.HandlerFunc(serveRoot), Checks: parts.checks, HealthDebug: set.HealthDebug,
 		Namespace: i.config.Observability.MetricsPrefix, Log: i.log,
 	}
 	if t := i.config.TLS; t.KeyFile != "" && !set.ExternalTLS {

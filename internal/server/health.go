@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/longshore-registry/longshore/internal/secret"
 	"github.com/longshore-registry/longshore/internal/server/record"
 )
 
@@ -17,6 +18,9 @@ type Check struct {
 	Run      func(context.Context) error
 }
 
+// given is the secret that a request shows, to be told what is wrong (ENABLE_HEALTH_DEBUG_SECRET).
+func given(r *http.Request) secret.String { return secret.New(r.URL.Query().Get("debug")) }
+
 // healthTimeout bounds a health request: a load balancer wants an answer, not a wait.
 const healthTimeout = 5 * time.Second
 
@@ -26,7 +30,7 @@ func (s *Server) health(chosen func(Check) bool) http.HandlerFunc {
 		record.From(r.Context()).Route = "health"
 		ctx, cancel := context.WithTimeout(r.Context(), healthTimeout)
 		defer cancel()
-		services, status := map[string]bool{}, http.StatusOK
+		services, failures, status := map[string]bool{}, map[string]string{}, http.StatusOK
 		for _, c := range s.checks {
 			if !chosen(c) {
 				continue
@@ -35,12 +39,17 @@ func (s *Server) health(chosen func(Check) bool) http.HandlerFunc {
 			services[c.Name] = err == nil
 			if err != nil {
 				status = http.StatusServiceUnavailable
+				failures[c.Name] = err.Error()
 				s.log.WarnContext(ctx, "health check failed", "service", c.Name, "error", err)
 			}
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")
 		w.WriteHeader(status)
-		_ = json.NewEncoder(w).Encode(map[string]any{"data": map[string]any{"services": services}, "status_code": status})
+		data := map[string]any{"services": services}
+		if secret := s.options.HealthDebug; secret.IsSet() && secret.Equal(given(r)) {
+			data["notes"] = failures
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"data": data, "status_code": status})
 	}
 }

@@ -18,6 +18,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/longshore-registry/longshore/internal/secret"
 )
 
 const (
@@ -40,7 +42,8 @@ type Options struct {
 	API          http.Handler // /api/v1 and its companions
 	Root         http.Handler // everything else
 	Checks       []Check
-	Namespace    string // metrics prefix, Quay's "quay"
+	HealthDebug  secret.String // ENABLE_HEALTH_DEBUG_SECRET: who shows it is told what is unwell
+	Namespace    string        // metrics prefix, Quay's "quay"
 	Log          *slog.Logger
 }
 

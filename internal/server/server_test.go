@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/longshore-registry/longshore/internal/secret"
 	"github.com/longshore-registry/longshore/internal/server/record"
 )
 
@@ -163,12 +164,15 @@ func TestHealthNamesWhatIsUnwell(t *testing.T) {
 		{Name: "database", Instance: true, EndToEnd: true, Run: func(context.Context) error { return nil }},
 		{Name: "storage", EndToEnd: true, Run: func(context.Context) error { return errors.New("read-only file system") }},
 	}
+	o.HealthDebug = secret.New("tell me")
 	s, _ := New(o)
 	for path, want := range map[string]string{
-		"/health/instance": `{"data":{"services":{"database":true}},"status_code":200}`,
-		"/health":          `{"data":{"services":{"database":true}},"status_code":200}`,
-		"/health/endtoend": `{"data":{"services":{"database":true,"storage":false}},"status_code":503}`,
-		"/status":          `{"data":{"services":{"database":true,"storage":false}},"status_code":503}`,
+		"/status?debug=guess":     `{"data":{"services":{"database":true,"storage":false}},"status_code":503}`,
+		"/status?debug=tell%20me": `{"data":{"notes":{"storage":"read-only file system"},"services":{"database":true,"storage":false}},"status_code":503}`,
+		"/health/instance":        `{"data":{"services":{"database":true}},"status_code":200}`,
+		"/health":                 `{"data":{"services":{"database":true}},"status_code":200}`,
+		"/health/endtoend":        `{"data":{"services":{"database":true,"storage":false}},"status_code":503}`,
+		"/status":                 `{"data":{"services":{"database":true,"storage":false}},"status_code":503}`,
 	} {
 		w := httptest.NewRecorder()
 		s.Handler().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
