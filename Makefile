@@ -24,7 +24,7 @@ need:
 	@scripts/need go
 
 test: need ## unit and integration tests on SQLite and PostgreSQL
-	@scripts/need postgresql
+	@scripts/need postgresql gcc
 	@scripts/within 0 'compiling the tests' scripts/test compile $(RACE)
 	@scripts/within 480 'make test' scripts/test run $(RACE)
 
