@@ -48,8 +48,7 @@ func (r *Registry) deleteManifestTx(ctx context.Context, tx db.Tx, repo Reposito
 			return nil, err
 		}
 	}
-	r.memory.forgetMember(tx, repo, d)
-	del := deletion{memory: &r.memory, repo: repo, window: window, now: r.now(), cause: uuid.New()}
+	del := deletion{repo: repo, window: window, now: r.now(), cause: uuid.New()}
 	names, err := del.closeAllTx(ctx, tx, id, d)
 	if err != nil {
 		return nil, err
@@ -108,7 +107,7 @@ func (r *Registry) DeleteTag(ctx context.Context, repo Repository, name string) 
 		if err != nil {
 			return err
 		}
-		d := deletion{memory: &r.memory, repo: repo, window: window, now: r.now(), cause: uuid.New()}
+		d := deletion{repo: repo, window: window, now: r.now(), cause: uuid.New()}
 		p, err := lockTagTx(ctx, tx, repo, name)
 		if errors.Is(err, db.ErrNoRows) || err == nil && !p.alive(d.now) {
 			return manifestUnknown(Reference{Tag: name})

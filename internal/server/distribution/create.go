@@ -83,7 +83,8 @@ func (q *request) lookAgain(ctx context.Context) error {
 		return ctx.Err()
 	case <-time.After(makePause):
 	}
-	if err := q.locateNow(ctx); err != nil {
+	var err error
+	if q.place, err = q.locate(ctx, q.target.namespace, q.target.name); err != nil {
 		return err
 	}
 	return q.authorize(ctx)
