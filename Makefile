@@ -12,7 +12,7 @@ RACE    := ./internal/content/... ./internal/identity/... ./internal/access/... 
 export GOWORK := off
 
 .DEFAULT_GOAL := build
-.PHONY: run build test e2e soak lint tools conformance generate clean need
+.PHONY: run build test e2e crash soak lint tools conformance generate clean need
 
 run: build ## build and serve with an embedded database under $(DATA)
 	bin/longshore serve --data $(DATA) --listen $(LISTEN)
@@ -30,6 +30,9 @@ test: need ## unit and integration tests on SQLite and PostgreSQL
 
 e2e: build tools ## real clients against the real program
 	@scripts/within 1500 'make e2e' test/run e2e
+
+crash: need ## kill -9 at named points, power cuts, faults
+	@scripts/within 0 'make crash' test/run crash
 
 soak: build tools ## the same programs with large numbers, by hand
 	@test/run soak
