@@ -1,0 +1,139 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"os"
+)
+
+// output is the segment that is written to.
+type output struct {
+	file    *os.File // nil before the first one
+	number  int64
+	size    int64
+	pending []byte // frames that could not be written yet, or nil
+	spare   []byte // memory that can be the next buffer
+	dirty   bool   // something is written and not synced
+	fresh   bool   // the segment's name is not synced
+}
+
+func (o *output) close() error {
+	if o.file == nil {
+		return nil
+	}
+	err := o.file.Close()
+	o.file = nil
+	return err
+}
+
+// Write writes what is in memory. Records that cannot be written stay there.
+func (s *Spool) Write() error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return s.write()
+}
+
+// write is Write for who holds writing: first what an earlier failure has left, then what came since.
+func (s *Spool) write() error {
+	o := &s.out
+	if err := s.flush(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	o.pending, s.buffer = s.buffer, o.spare[:0]
+	s.mu.Unlock()
+	o.spare = nil
+	return s.flush()
+}
+
+// flush writes the pending frames at a known place, so that a repetition after a failure overwrites what part of them
+// was written. Their memory becomes the next buffer.
+func (s *Spool) flush() error {
+	o := &s.out
+	if len(o.pending) == 0 {
+		if cap(o.pending) > cap(o.spare) {
+			o.spare = o.pending
+		}
+		o.pending = nil
+		return nil
+	}
+	if err := s.openSegment(); err != nil {
+		return err
+	}
+	if _, err := o.file.WriteAt(o.pending, o.size); err != nil {
+		return err
+	}
+	o.size += int64(len(o.pending))
+	o.spare, o.pending, o.dirty = o.pending, nil, true
+	s.grow(o.number, o.size)
+	signal(s.more)
+	return nil
+}
+
+// openSegment makes sure that there is a segment with room.
+func (s *Spool) openSegment() error {
+	o := &s.out
+	if o.file != nil && o.size < s.options.Segment {
+		return nil
+	}
+	if err := o.close(); err != nil { // what was written is in the file nonetheless
+		s.options.Log.Warn("a segment of the spool could not be closed", "folder", s.path, "error", err)
+	}
+	name := s.segmentName(o.number + 1)
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err := f.WriteAt([]byte(magic), 0); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	o.file, o.number, o.size, o.fresh = f, o.number+1, headerBytes, true
+	s.budget.used.Add(headerBytes)
+	return nil
+}
+
+// Release deletes what lies before a position, by whole segments. The one that is written to goes too when all of it
+// lies before and it is not nearly empty: else what is taken would count against the budget until something is appended,
+// and a full spool takes nothing.
+func (s *Spool) Release(before Position) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	o := &s.out
+	if o.file != nil && before == (Position{o.number, o.size}) && o.size >= s.options.Segment/4 {
+		if err := o.close(); err != nil {
+			return fmt.Errorf("close a segment of the spool: %w", err)
+		}
+		before = Position{Segment: o.number + 1}
+	}
+	return s.Files.Release(before)
+}
+
+// Sync makes what is written survive a power cut. It writes nothing that is still in memory.
+func (s *Spool) Sync() error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	o := &s.out
+	if o.file == nil || !o.dirty {
+		return nil
+	}
+	if err := o.file.Sync(); err != nil {
+		return fmt.Errorf("sync the spool: %w", err)
+	}
+	if o.fresh {
+		for _, dir := range []string{s.path, s.options.Dir} {
+			if err := syncDir(dir); err != nil {
+				return fmt.Errorf("sync the spool's folder: %w", err)
+			}
+		}
+	}
+	o.dirty, o.fresh = false, false
+	return nil
+}
+
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
