@@ -39,6 +39,7 @@ const (
 type target struct {
 	*testRegistry
 	addr    string
+	server  *server.Server
 	log     *logBuffer
 	robot   string // token of alice+bot, which may write to alice/app
 	upload  string // an upload of alice's in alice/app
@@ -106,6 +107,7 @@ func (x *target) listen(t *testing.T, i *installation) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	x.server = s
 	ready, done := make(chan net.Addr, 1), make(chan error, 1)
 	go func() { done <- s.Run(t.Context(), func(a net.Addr) { ready <- a }) }()
 	select {
@@ -223,26 +225,36 @@ func (x *target) send(t *testing.T, a attack) reply {
 	return x.exchange(t, a.method, b.String()+"\r\n"+a.body)
 }
 
-// exchange sends bytes and reads one answer. The write may fail when the server has answered and closed.
+// exchange sends bytes and reads one answer.
 func (x *target) exchange(t *testing.T, method, raw string) reply {
 	t.Helper()
-	conn, err := net.Dial("tcp", x.addr)
+	r, err := x.converse(method, []byte(raw), abuseTimeout)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return r
+}
+
+// converse is exchange for goroutines of a test, which may not end it. The write may fail when the server has answered
+// and closed.
+func (x *target) converse(method string, raw []byte, patience time.Duration) (reply, error) {
+	conn, err := net.Dial("tcp", x.addr)
+	if err != nil {
+		return reply{}, err
+	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(abuseTimeout))
-	_, _ = io.WriteString(conn, raw)
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	_, _ = conn.Write(raw)
 	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
 	if err != nil {
-		t.Fatalf("no answer: %v", err)
+		return reply{}, fmt.Errorf("no answer: %w", err)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
-		t.Fatalf("the answer breaks off: %v", err)
+		return reply{}, fmt.Errorf("the answer breaks off: %w", err)
 	}
-	return reply{response, body}
+	return reply{response, body}, nil
 }
 
 func (x *target) must(t *testing.T, a attack, status int) reply {

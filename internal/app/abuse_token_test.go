@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/longshore-registry/longshore/internal/db/dbtest"
 	"github.com/longshore-registry/longshore/internal/identity"
 	"github.com/longshore-registry/longshore/internal/identity/bearer"
 )
@@ -245,6 +246,17 @@ func TestTheTokenEndpointUnderAbuse(t *testing.T) {
 }
 
 // TestATokenForNothingGrantsNothing looks into the tokens that mallory gets for what is not hers.
+// TestALongNameIsCutInTheAnswer, whatever kind of name it is taken for.
+func TestALongNameIsCutInTheAnswer(t *testing.T) {
+	x := startTarget(t, dbtest.SQLite, nil)
+	for _, name := range []string{strings.Repeat("a", 20_000), "alice+" + strings.Repeat("b", 20_000), strings.Repeat("a", 20_000) + "@example.org"} {
+		header := "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(name+":canary-x"))
+		if r := x.must(t, attack{method: "GET", path: "/v2/auth", header: []string{header}}, 401); len(r.body) > 1000 || !strings.Contains(string(r.body), "UNAUTHORIZED") {
+			t.Errorf("%.20s…: an answer of %d bytes: %.200s", name, len(r.body), r.body)
+		}
+	}
+}
+
 func TestATokenForNothingGrantsNothing(t *testing.T) {
 	eachTarget(t, func(t *testing.T, x *target) []attack {
 		for _, scope := range []string{"alice/app", "alice/none", "none-such/x", "acme/x"} {

@@ -250,7 +250,7 @@ func TestHostileQueriesOfListsAreHarmless(t *testing.T) {
 		}
 		for path, query := range map[string]string{"/v2/alice/app/tags/list": "last", "/v2/_catalog": "last", "/v2/alice/app/referrers/" + x.image.String(): "artifactType"} {
 			for _, value := range []string{"%00", "%ff", "a%00/b"} { // what no database can look for
-				rows = append(rows, attack{name: fmt.Sprintf("%.30s?%s=%s", path, query, value), who: "alice", scope: "alice/app", method: "GET", path: path + "?" + query + "=" + value, status: 400, code: "NAME_INVALID", says: "NUL"})
+				rows = append(rows, attack{name: fmt.Sprintf("%.30s?%s=%s", path, query, value), who: "alice", scope: "alice/app", method: "GET", path: path + "?" + query + "=" + value, status: 400, code: "NAME_INVALID", says: "parameter " + query + " holds a NUL"})
 			}
 		}
 		for _, accept := range []string{"text/html", "*/*;q=nonsense", strings.Repeat("a/b,", 5000), "\xff"} {

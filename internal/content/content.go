@@ -51,6 +51,11 @@ type Chunk struct {
 	From int64     // first byte's offset, -1 when the client named no range: append
 	To   int64     // last byte's offset, inclusive; From-1 for an empty range; -1 when the client named no range
 	Body io.Reader // nil for an empty one
+
+	// Complete is called by Finish when the last byte has arrived and nothing is published yet: the caller may have
+	// lost its right while the body was held back. With an error, which Finish returns, the upload stays as it is. Nil
+	// asks nobody.
+	Complete func(context.Context) error
 }
 
 // Object is an open blob. Over plain HTTP/1.1 the reader of a file leaves by sendfile: File gives it where there is one.

@@ -63,6 +63,11 @@ func (h *held) finish(ctx context.Context, c Chunk, want digest.Digest) (Blob, e
 	}
 	ctx, cancel := detached(ctx, publishTimeout)
 	defer cancel()
+	if c.Complete != nil {
+		if err := c.Complete(ctx); err != nil {
+			return Blob{}, errors.Join(err, h.keep(ctx, w, nil))
+		}
+	}
 	if h.algorithm == want.Algorithm() {
 		if err := h.matches(ctx, h.algorithm.Sum(h.sum), want); err != nil {
 			return Blob{}, err

@@ -60,8 +60,11 @@ func plainName(name string) bool {
 // storable reports whether both databases take a text: PostgreSQL keeps neither NUL nor what is no UTF-8.
 func storable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
 
-// quoted is a name for a message: printable, and cut to a sensible length.
-func quoted(name string) string {
+// quoted is a name for a message, between quotes.
+func quoted(name string) string { return "'" + shown(name) + "'" }
+
+// shown is a name for a message: printable, and cut to a sensible length.
+func shown(name string) string {
 	const most = 64
 	runes := []rune(strings.ToValidUTF8(name, "?"))
 	tail := ""
@@ -73,7 +76,7 @@ func quoted(name string) string {
 			runes[i] = '?'
 		}
 	}
-	return "'" + string(runes) + tail + "'"
+	return string(runes) + tail
 }
 
 // validateEmail checks an address where one is given. Addresses are stored as they come and compared bytewise, as

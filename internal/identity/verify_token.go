@@ -21,7 +21,7 @@ const (
 )
 
 func wrongRobot(name string) error {
-	return unauthenticated("Could not find robot with username: %s and supplied password.", name)
+	return unauthenticated("Could not find robot with username: %s and supplied password.", shown(name))
 }
 
 // verifyRobot checks a robot's token. That the owner is disabled is told only to who has the token.

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/longshore-registry/longshore/internal/server/intake"
 	"github.com/longshore-registry/longshore/internal/server/record"
 )
 
@@ -24,7 +25,7 @@ type metrics struct {
 	logins   *prometheus.CounterVec
 }
 
-func newMetrics(namespace string) *metrics {
+func newMetrics(namespace string, budget *intake.Budget) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "requests_in_flight", Help: "Requests being answered."}),
@@ -45,7 +46,21 @@ func newMetrics(namespace string) *metrics {
 	}
 	m.registry.MustRegister(m.inFlight, m.requests, m.pulls, m.pushes, m.pulled, m.pushed, m.logins,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(intakeFigures(namespace, budget)...)
 	return m
+}
+
+// intakeFigures are what is held in memory for requests, and what was refused.
+func intakeFigures(namespace string, budget *intake.Budget) []prometheus.Collector {
+	all := []prometheus.Collector{prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: "intake_held_bytes",
+		Help: "Memory held by request bodies that are read whole and by answers that are built whole."},
+		func() float64 { return float64(budget.Held()) })}
+	for _, why := range []intake.Refusal{intake.Full, intake.Slow, intake.Large} {
+		all = append(all, prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace, Name: "intake_refused_total",
+			Help: "Bodies and answers that were refused: no room in memory, too slow, too large.", ConstLabels: prometheus.Labels{"reason": why.String()}},
+			func() float64 { return float64(budget.Refused(why)) }))
+	}
+	return all
 }
 
 // observe counts a finished request. Routes are names from the route tables, so that labels stay bounded.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/longshore-registry/longshore/internal/server/record"
@@ -25,17 +26,15 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		s.address.locate(r, rec)
 		out := newResponseWriter(w)
 		out.Header().Set("X-Request-Id", rec.ID)
-		if r.Body != nil && r.Body != http.NoBody {
-			r.Body = &guardedBody{ReadCloser: r.Body, control: out.control}
-			// net/http reads on after a handler that did not: without a deadline, for as long as the client likes.
-			_ = out.control.SetReadDeadline(time.Now().Add(unreadLimit))
-		}
+		r = r.WithContext(record.With(r.Context(), rec)) // net/http goes by the body of the one it made
+		body := s.guard(r, rec, out)
 		s.metrics.inFlight.Inc()
 		defer func() {
 			s.metrics.inFlight.Dec()
+			rec.Intake.Release()
 			failure := recover()
 			if failure != nil && !errors.Is(asError(failure), http.ErrAbortHandler) {
-				s.log.ErrorContext(r.Context(), "handler panicked", "request", rec.ID, "path", r.URL.Path, "panic", failure, "stack", string(debug.Stack()))
+				s.log.ErrorContext(r.Context(), "handler panicked", "request", rec.ID, "path", cut(r.URL.Path), "panic", failure, "stack", string(debug.Stack()))
 				if out.status == 0 {
 					http.Error(out, "internal error, request "+rec.ID, http.StatusInternalServerError)
 				}
@@ -44,9 +43,38 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			if failure != nil {
 				panic(http.ErrAbortHandler)
 			}
+			if out.last != nil && out.last() && out.Header().Get("Content-Length") != "" { // the client has all of the answer
+				body.drain()
+			}
 		}()
-		next.ServeHTTP(out, r.WithContext(record.With(r.Context(), rec)))
+		next.ServeHTTP(out, r)
 	})
+}
+
+// guard bounds how long the request's body may take, and what it and the answer may hold in memory.
+func (s *Server) guard(r *http.Request, rec *record.Record, out *responseWriter) *guardedBody {
+	if r.Body == nil || r.Body == http.NoBody {
+		rec.Intake = s.intake.Request(rec.ClientIP, func(time.Duration) {})
+		return nil
+	}
+	body := &guardedBody{ReadCloser: r.Body, control: out.control}
+	r.Body = body
+	// net/http reads on after a handler that did not: without a deadline, for as long as the client likes.
+	_ = out.control.SetReadDeadline(time.Now().Add(unreadLimit))
+	rec.Intake = s.intake.Request(rec.ClientIP, body.within)
+	if r.ProtoMajor == 1 { // HTTP/2 resets the stream alone
+		out.last = func() bool { return rec.Intake.BodyRefused() && !body.ended }
+	}
+	return body
+}
+
+// cut keeps long input out of the log.
+func cut(s string) string {
+	const most = 1 << 10
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 func asError(v any) error {
@@ -72,16 +100,16 @@ func (s *Server) finish(r *http.Request, rec *record.Record, out *responseWriter
 		return
 	}
 	attrs := []slog.Attr{
-		slog.String("request", rec.ID), slog.String("method", r.Method), slog.String("path", r.URL.Path),
+		slog.String("request", rec.ID), slog.String("method", cut(r.Method)), slog.String("path", cut(r.URL.Path)),
 		slog.String("route", rec.Route), slog.Int("status", out.status), slog.Int64("bytes", out.bytes),
 		slog.Float64("ms", float64(took.Microseconds())/1000), slog.String("client", rec.ClientIP.String()),
-		slog.String("actor", rec.Actor), slog.String("agent", r.UserAgent()),
+		slog.String("actor", rec.Actor), slog.String("agent", cut(r.UserAgent())),
 	}
 	if rec.Repository != "" {
-		attrs = append(attrs, slog.String("repository", rec.Repository))
+		attrs = append(attrs, slog.String("repository", cut(rec.Repository)))
 	}
 	if rec.Err != nil {
-		attrs = append(attrs, slog.String("error", rec.Err.Error()))
+		attrs = append(attrs, slog.String("error", cut(rec.Err.Error())))
 	}
 	s.log.LogAttrs(r.Context(), level, "request", attrs...)
 }

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/longshore-registry/longshore/internal/secret"
+	"github.com/longshore-registry/longshore/internal/server/intake"
 )
 
 const (
@@ -44,6 +45,7 @@ type Options struct {
 	Checks       []Check
 	HealthDebug  secret.String // ENABLE_HEALTH_DEBUG_SECRET: who shows it is told what is unwell
 	Namespace    string        // metrics prefix, Quay's "quay"
+	Intake       int64         // bytes that bodies and answers may hold in memory; 0 for what fits the process
 	Log          *slog.Logger
 }
 
@@ -53,13 +55,18 @@ type Server struct {
 	address Address
 	checks  []Check
 	metrics *metrics
+	intake  *intake.Budget
 	log     *slog.Logger
 	tls     *tls.Config
 }
 
 // New checks the options and reads the TLS files.
 func New(o Options) (*Server, error) {
-	s := &Server{options: o, address: o.Address, checks: o.Checks, metrics: newMetrics(o.Namespace), log: o.Log}
+	if o.Intake <= 0 {
+		o.Intake = intake.Suggested()
+	}
+	budget := intake.New(o.Intake)
+	s := &Server{options: o, address: o.Address, checks: o.Checks, metrics: newMetrics(o.Namespace, budget), intake: budget, log: o.Log}
 	if o.TLS != nil {
 		var err error
 		if s.tls, err = o.TLS.config(); err != nil {

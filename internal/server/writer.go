@@ -14,6 +14,8 @@ const (
 	stallLimit = 2 * time.Minute
 	// unreadLimit is how long the rest of a body may take that no handler reads.
 	unreadLimit = 10 * time.Second
+	// unreadBytes is how much of a refused body is read after the answer.
+	unreadBytes = 16 << 20
 )
 
 // responseWriter counts what leaves and keeps slow readers bounded. It is the only wrapper in the chain and passes
@@ -23,6 +25,7 @@ type responseWriter struct {
 	control *http.ResponseController
 	status  int
 	bytes   int64
+	last    func() bool // whether the connection ends with this answer; nil for never
 }
 
 func newResponseWriter(w http.ResponseWriter) *responseWriter {
@@ -36,39 +39,39 @@ func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter 
 func (w *responseWriter) WriteHeader(status int) {
 	if w.status == 0 && status >= 200 {
 		w.status = status
+		if w.last != nil && w.last() {
+			w.Header().Set("Connection", "close")
+		}
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Write counts.
+// Write counts, and gives every piece a deadline of its own.
 func (w *responseWriter) Write(p []byte) (int, error) {
-	w.begin()
-	n, err := w.ResponseWriter.Write(p)
-	w.bytes += int64(n)
-	return n, err
+	for total := 0; ; {
+		w.begin()
+		n, err := w.ResponseWriter.Write(p[:min(len(p), pieceSize)])
+		w.bytes += int64(n)
+		total += n
+		p = p[n:]
+		if err != nil || len(p) == 0 {
+			return total, err
+		}
+	}
 }
 
 // ReadFrom copies r to the client. A file, or a limit on one, goes out in pieces that the kernel copies, each under a
-// deadline of its own.
+// deadline of its own. So does anything else, through Write.
 func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
-	w.begin()
 	to, ok := w.ResponseWriter.(io.ReaderFrom)
-	if !ok {
-		n, err := io.Copy(struct{ io.Writer }{w.ResponseWriter}, r)
-		w.bytes += n
-		return n, err
-	}
-	limited, ok := r.(*io.LimitedReader)
-	if !ok {
-		n, err := to.ReadFrom(r)
-		w.bytes += n
-		return n, err
+	limited, isLimited := r.(*io.LimitedReader)
+	if !ok || !isLimited {
+		return io.Copy(struct{ io.Writer }{w}, r)
 	}
 	if _, ok := limited.R.(*os.File); !ok {
-		n, err := to.ReadFrom(r)
-		w.bytes += n
-		return n, err
+		return io.Copy(struct{ io.Writer }{w}, r)
 	}
+	w.begin()
 	return w.sendFile(to, limited)
 }
 
@@ -99,18 +102,49 @@ func (w *responseWriter) begin() {
 // extend grants the client another stallLimit. Connections without deadlines (tests) are left alone.
 func (w *responseWriter) extend() { _ = w.control.SetWriteDeadline(time.Now().Add(stallLimit)) }
 
-// guardedBody gives each part of a request body stallLimit to arrive: a body may be long but not stalled.
+// guardedBody gives each part of a request body stallLimit to arrive: a body may be long but not stalled. What is read
+// into memory has a limit for the whole of it besides.
 type guardedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
 	next    time.Time // when the deadline is moved again; it is coarse since moving costs a system call
+	until   time.Time // when the whole body is to be there; zero for no such time
+	ended   bool      // all of it has been read
 }
 
-// Read moves the deadline at most every few seconds.
+// Read moves the deadline at most every few seconds, and not after the body's end: there net/http takes it away, and
+// reads itself to notice a client that goes away, which a deadline would be taken for.
 func (b *guardedBody) Read(p []byte) (int, error) {
-	if now := time.Now(); now.After(b.next) {
-		_ = b.control.SetReadDeadline(now.Add(stallLimit))
-		b.next = now.Add(5 * time.Second)
+	if now := time.Now(); !b.ended && now.After(b.next) {
+		b.move(now)
 	}
-	return b.ReadCloser.Read(p)
+	n, err := b.ReadCloser.Read(p)
+	b.ended = b.ended || err == io.EOF
+	return n, err
+}
+
+// within bounds the rest of the body.
+func (b *guardedBody) within(d time.Duration) {
+	now := time.Now()
+	b.until = now.Add(d)
+	b.move(now)
+}
+
+func (b *guardedBody) move(now time.Time) {
+	deadline := now.Add(stallLimit)
+	if !b.until.IsZero() && b.until.Before(deadline) {
+		deadline = b.until
+	}
+	_ = b.control.SetReadDeadline(deadline)
+	b.next = now.Add(5 * time.Second)
+}
+
+// drain reads the rest of a body that was refused, after the answer and within bounds. A client that does not look at
+// the answer before it has written everything would see a broken connection in its place.
+func (b *guardedBody) drain() {
+	if err := b.control.Flush(); err != nil {
+		return
+	}
+	b.within(unreadLimit)
+	_, _ = io.CopyN(io.Discard, b, unreadBytes)
 }

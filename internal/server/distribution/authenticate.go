@@ -2,7 +2,6 @@ package distribution
 
 import (
 	"context"
-	"io"
 	"strings"
 
 	"github.com/longshore-registry/longshore/internal/identity"
@@ -47,27 +46,6 @@ func (q *request) again(ctx context.Context) error {
 		}
 	}
 	return q.authorize(ctx)
-}
-
-// checkedBody is the body of a request that publishes a blob.
-func (q *request) checkedBody() io.Reader {
-	return bodyEnd{q.r.Body, func() error { return q.again(q.r.Context()) }}
-}
-
-// bodyEnd is a request body that asks again when it has ended, and breaks when the answer is no.
-type bodyEnd struct {
-	io.Reader
-	again func() error
-}
-
-func (b bodyEnd) Read(p []byte) (int, error) {
-	n, err := b.Reader.Read(p)
-	if err == io.EOF {
-		if refused := b.again(); refused != nil {
-			return n, refused
-		}
-	}
-	return n, err
 }
 
 // hasToken reports whether a verified token came with the request, if only an anonymous one.

@@ -6,9 +6,11 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/longshore-registry/longshore/internal/problem"
+	"github.com/longshore-registry/longshore/internal/server/intake"
 )
 
 // envelope is the body of an error answer (distribution-spec v1.1.1, "Error Codes").
@@ -50,8 +52,9 @@ func (q *request) fail(err error) {
 		q.w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
 		return
 	}
+	code := q.code(e)
 	body := envelope{Errors: []apiError{{
-		Code: q.code(e), Message: e.Message, Detail: e.Detail, ReadOnly: e.Kind == problem.ReadOnly,
+		Code: code, Message: withoutCode(code, e.Message), Detail: e.Detail, ReadOnly: e.Kind == problem.ReadOnly,
 	}}}
 	if e.Detail == nil {
 		body.Errors[0].Detail = struct{}{}
@@ -59,7 +62,23 @@ func (q *request) fail(err error) {
 	if errors.As(err, new(plainError)) {
 		body.Error = e.Message
 	}
-	q.json(statusOf(e.Kind), body)
+	status := statusOf(e.Kind)
+	if errors.Is(err, intake.ErrSlow) {
+		status = http.StatusRequestTimeout
+	}
+	q.json(status, body)
+}
+
+// withoutCode takes a code's own words off the beginning of a message, as in MANIFEST_INVALID and "manifest invalid: …".
+// Logs show the message alone; clients print the code's words and the message.
+func withoutCode(code, message string) string {
+	words := strings.ReplaceAll(strings.ToLower(code), "_", " ")
+	for _, lead := range []string{words + ": ", words + " to registry: "} {
+		if reason, found := strings.CutPrefix(message, lead); found {
+			return reason
+		}
+	}
+	return message
 }
 
 func statusOf(kind problem.Kind) int {

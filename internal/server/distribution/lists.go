@@ -11,7 +11,10 @@ import (
 
 // listTags answers GET /v2/{name}/tags/list, in byte order of the names.
 func (q *request) listTags() error {
-	p := parsePage(q.r.URL.Query(), q.options.PageSize)
+	p, err := parsePage(q.r.URL.Query(), q.options.PageSize)
+	if err != nil {
+		return err
+	}
 	names := []string{}
 	if p.size > 0 {
 		found, more, err := q.options.Registry.TagNames(q.r.Context(), q.place.repository, p.last, p.size)
@@ -37,7 +40,10 @@ func (q *request) catalog() error {
 	if err != nil {
 		return err
 	}
-	p := parsePage(q.r.URL.Query(), q.options.PageSize)
+	p, err := parsePage(q.r.URL.Query(), q.options.PageSize)
+	if err != nil {
+		return err
+	}
 	names := []string{}
 	if p.size > 0 {
 		namespace, name, _ := strings.Cut(p.last, "/")

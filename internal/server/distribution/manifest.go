@@ -1,13 +1,16 @@
 package distribution
 
 import (
-	"io"
+	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/longshore-registry/longshore/internal/problem"
 	"github.com/longshore-registry/longshore/internal/registry"
+	"github.com/longshore-registry/longshore/internal/server/intake"
 )
 
 // getManifest answers GET and HEAD /v2/{name}/manifests/{reference} with the stored bytes, whatever Accept says:
@@ -34,7 +37,7 @@ func (q *request) getManifest() error {
 // putManifest answers PUT /v2/{name}/manifests/{reference}. Further tags come as ?tag= (specification, main branch).
 // What can be refused without the repository is refused before one is made for it.
 func (q *request) putManifest() error {
-	body, err := q.readManifest()
+	body, err := q.readManifest(q.r.Context())
 	if err != nil {
 		return err
 	}
@@ -79,18 +82,29 @@ func (q *request) putManifest() error {
 	return nil
 }
 
-// readManifest reads the body within the limit. Some of what is over it is read, too: a client that is cut off while it
-// writes sees a broken connection instead of the answer.
-func (q *request) readManifest() ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(q.r.Body, q.options.ManifestBytes+1))
-	switch {
-	case err != nil:
-		return nil, problem.Wrap(err, problem.Invalid, "the manifest could not be read to its end").WithCode("MANIFEST_INVALID")
-	case int64(len(body)) > q.options.ManifestBytes:
-		_, _ = io.CopyN(io.Discard, q.r.Body, 4*q.options.ManifestBytes)
-		return nil, problem.New(problem.TooLarge, "the manifest is larger than the %d bytes that are allowed", q.options.ManifestBytes).WithCode("MANIFEST_INVALID")
+// readManifest reads the body within the limit, and within what the account may have in memory at once.
+func (q *request) readManifest(ctx context.Context) ([]byte, error) {
+	body, err := q.rec.Intake.Read(ctx, q.r.Body, intake.Body{
+		Name: "manifest", Account: q.payer(), Announced: q.r.ContentLength, Limit: q.options.ManifestBytes,
+	})
+	var e *problem.Error
+	if errors.As(err, &e) && e.Code == "" {
+		e.Code = "MANIFEST_INVALID"
 	}
-	return body, nil
+	return body, err
+}
+
+// payer is whom the memory that the request holds is charged to: the account, and for a robot the one it belongs to.
+// It is empty for nobody.
+func (q *request) payer() string {
+	switch {
+	case q.principal.IsAnonymous():
+		return ""
+	case q.principal.Account.ID != 0:
+		owner, _, _ := strings.Cut(q.principal.Account.Name, "+")
+		return owner
+	}
+	return q.principal.Actor()
 }
 
 // deleteManifest answers DELETE /v2/{name}/manifests/{reference}: a tag ends alone, a digest takes its tags along.

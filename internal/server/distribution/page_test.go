@@ -28,12 +28,24 @@ func TestPagesOfLists(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := parsePage(query, 50); got != row.want {
-			t.Errorf("%q: %+v", row.query, got)
+		if got, err := parsePage(query, 50); got != row.want || err != nil {
+			t.Errorf("%q: %+v, %v", row.query, got, err)
 		}
 	}
-	if got := parsePage(nil, 5000); got.size != maxPage {
-		t.Errorf("a configured page size is bounded, too: %d", got.size)
+	if got, err := parsePage(nil, 5000); got.size != maxPage || err != nil {
+		t.Errorf("a configured page size is bounded, too: %d, %v", got.size, err)
+	}
+}
+
+func TestACursorThatIsNoTextIsNamed(t *testing.T) {
+	for query, name := range map[string]string{"last=%00": "last", "last=%ff": "last", "next_page=a%00/b": "next_page"} {
+		values, err := url.ParseQuery(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := parsePage(values, 50); err == nil || !strings.Contains(err.Error(), "parameter "+name+" ") {
+			t.Errorf("%s: %v", query, err)
+		}
 	}
 }
 
@@ -42,7 +54,7 @@ func FuzzLinkNext(f *testing.F) {
 	f.Add(`a>; rel="prev", <b`, "/v2/acme/a%3Ep/tags/list", 1)
 	f.Fuzz(func(t *testing.T, last, path string, size int) {
 		u, err := url.ParseRequestURI(path)
-		if err != nil || last == "" || size < 0 || size > maxPage {
+		if _, unsound := textParameter(url.Values{"last": {last}}, "last"); err != nil || unsound != nil || last == "" || size < 0 || size > maxPage {
 			return
 		}
 		if _, err := parsePath(u.EscapedPath()); err != nil {
@@ -61,7 +73,7 @@ func FuzzLinkNext(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := parsePage(next.Query(), 50); got != (page{size: size, last: last}) {
+		if got, err := parsePage(next.Query(), 50); err != nil || got != (page{size: size, last: last}) {
 			t.Errorf("%q leads to %+v, not to %d after %q", link, got, size, last)
 		}
 	})

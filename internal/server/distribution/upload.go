@@ -77,7 +77,7 @@ func parseStart(query url.Values) (start, error) {
 // finishWhole takes the body of a POST as the whole blob. The client never learns of the upload, so that it must not
 // outlive the request when something goes wrong.
 func (q *request) finishWhole(ctx context.Context, upload content.Upload, want digest.Digest) error {
-	blob, err := q.options.Content.Finish(ctx, q.owner(), upload.ID, content.Chunk{From: -1, To: -1, Body: q.checkedBody()}, want)
+	blob, err := q.options.Content.Finish(ctx, q.owner(), upload.ID, content.Chunk{From: -1, To: -1, Body: q.r.Body, Complete: q.again}, want)
 	if err != nil {
 		if cancelErr := q.options.Content.Cancel(context.WithoutCancel(ctx), q.owner(), upload.ID); cancelErr != nil && !problem.Is(cancelErr, problem.NotFound) {
 			q.options.Log.WarnContext(ctx, "an upload was left behind until it expires", "upload", upload.ID, "error", cancelErr)
@@ -116,7 +116,7 @@ func (q *request) appendUpload() error {
 func (q *request) finishUpload() error {
 	text := q.r.URL.Query().Get("digest")
 	if text == "" {
-		return problem.New(problem.Invalid, "blob upload invalid: the parameter digest is missing").
+		return problem.New(problem.Invalid, "the parameter digest is missing").
 			WithCode("BLOB_UPLOAD_INVALID").WithDetail(map[string]string{"reason": "Missing digest arg on monolithic upload"})
 	}
 	want, err := parseDigest(text)
@@ -128,7 +128,7 @@ func (q *request) finishUpload() error {
 		return err
 	}
 	ctx := q.r.Context()
-	chunk.Body = q.checkedBody()
+	chunk.Complete = q.again
 	blob, err := q.options.Content.Finish(ctx, q.owner(), q.target.reference, chunk, want)
 	if problem.Is(err, problem.RangeInvalid) {
 		upload, statusErr := q.options.Content.Status(ctx, q.owner(), q.target.reference)

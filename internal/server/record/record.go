@@ -9,6 +9,8 @@ import (
 	"context"
 	"net/netip"
 	"time"
+
+	"github.com/longshore-registry/longshore/internal/server/intake"
 )
 
 // Record is one request's facts. It belongs to the request's goroutine.
@@ -19,6 +21,8 @@ type Record struct {
 	Scheme   string     // "http" or "https", as the client sees us
 	Host     string     // host[:port], as the client sees us: SERVER_HOSTNAME when configured, else the request's Host
 	Trusted  bool       // the direct peer is loopback, private, or a configured proxy
+
+	Intake *intake.Hold // what is read into memory before it is acted on goes through it; nil outside of a listener
 
 	Route      string // the route's name, a label of bounded cardinality
 	Actor      string // account name, "(anonymous)" or empty

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +14,9 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/longshore-registry/longshore/internal/identity"
 	"github.com/longshore-registry/longshore/internal/problem"
+	"github.com/longshore-registry/longshore/internal/server/intake"
 )
 
 // maxNesting is how deep objects and arrays of a body may stand in one another.
@@ -22,18 +25,20 @@ const maxNesting = 32
 // readBody reads a JSON body within the row's limit and keeps only the members that its schema knows, spelled exactly
 // so. What is validated is therefore what is bound: encoding/json alone would also take members in another case, and
 // a member given twice would be checked as one value and bound as the other.
-func (x *exchange) readBody(schemas huma.Registry) error {
+func (x *exchange) readBody(ctx context.Context, schemas huma.Registry) error {
 	x.body = http.NoBody
 	schema := x.route.schema()
 	if schema == nil {
 		return nil
 	}
-	raw, err := io.ReadAll(io.LimitReader(x.r.Body, x.route.maxBody()+1))
-	if err != nil {
-		return problem.Wrap(err, problem.Invalid, "the request body could not be read to its end")
+	raw, err := x.call.Record.Intake.Read(ctx, x.r.Body, intake.Body{
+		Name: "request body", Account: payer(x.call.Principal), Announced: x.r.ContentLength, Limit: x.maxBody(),
+	})
+	if errors.Is(err, intake.ErrSlow) {
+		return abort(http.StatusRequestTimeout, "%s", problem.From(err).Message)
 	}
-	if int64(len(raw)) > x.route.maxBody() {
-		return problem.New(problem.TooLarge, "the request body is larger than %d bytes", x.route.maxBody())
+	if err != nil {
+		return err
 	}
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return nil
@@ -48,6 +53,23 @@ func (x *exchange) readBody(schemas huma.Registry) error {
 	known, err := json.Marshal(keepKnown(value, schema, schemas))
 	x.body = bytes.NewReader(known)
 	return err
+}
+
+// maxBody is the limit of this request's body in bytes: the row's, and for nobody in particular a small one, whatever
+// the row.
+func (x *exchange) maxBody() int64 {
+	if x.call.Principal.IsAnonymous() {
+		return min(x.route.maxBody(), smallBody)
+	}
+	return x.route.maxBody()
+}
+
+// payer is the account whose request it is, empty for nobody's.
+func payer(p identity.Principal) string {
+	if p.IsAnonymous() {
+		return ""
+	}
+	return p.Account.Name
 }
 
 // isJSON takes application/json, anything with the suffix +json, and no type at all.

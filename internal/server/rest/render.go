@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"errors"
 	"maps"
 	"math"
@@ -24,13 +25,17 @@ func render(w http.ResponseWriter, rec *record.Record, err error) {
 	}
 	if f.kind == "" && f.member == "" {
 		header.Set("Content-Type", "text/plain; charset=utf-8")
+		header.Set("Content-Length", strconv.Itoa(len(f.text)))
 		w.WriteHeader(f.status)
 		_, _ = w.Write([]byte(f.text))
 		return
 	}
+	var body bytes.Buffer
+	_ = marshal(&body, f.body(rec)) // strings, numbers and booleans: nothing can fail
 	header.Set("Content-Type", "application/json")
+	header.Set("Content-Length", strconv.Itoa(body.Len()))
 	w.WriteHeader(f.status)
-	_ = marshal(w, f.body(rec)) // strings, numbers and booleans: only writing can fail
+	_, _ = w.Write(body.Bytes())
 }
 
 // body is the JSON object of the failure's shape.

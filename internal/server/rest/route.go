@@ -36,8 +36,12 @@ type route struct {
 	serve func(*exchange)
 }
 
-// defaultMaxBody is the limit of a request body.
-const defaultMaxBody = 1 << 20
+const (
+	// defaultMaxBody is the limit of a request body in bytes.
+	defaultMaxBody = 1 << 20
+	// smallBody is the limit of names and passwords, and of whatever somebody sends who has not signed in.
+	smallBody = 16 << 10
+)
 
 // target is the kind of object that a permission is about.
 type target uint8

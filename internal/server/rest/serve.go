@@ -68,7 +68,7 @@ func (a *API) run(ctx context.Context, x *exchange) error {
 			return err
 		}
 	}
-	if err := x.readBody(a.huma.OpenAPI().Components.Schemas); err != nil {
+	if err := x.readBody(ctx, a.huma.OpenAPI().Components.Schemas); err != nil {
 		return err
 	}
 	x.ctx = context.WithValue(ctx, callKey{}, x.call)

@@ -16,10 +16,10 @@ func (a *API) sessionRoutes() []*route {
 	}
 	return []*route{{
 		Method: http.MethodPost, Path: "/api/v1/signin", ID: "signinUser", Summary: "Sign in and start a session", Off: off,
-		Need: everybody(), Anonymous: true, ReadOnlyOK: true, Handler: handle(a.signin),
+		Need: everybody(), MaxBody: smallBody, Anonymous: true, ReadOnlyOK: true, Handler: handle(a.signin),
 	}, {
 		Method: http.MethodPost, Path: "/api/v1/signin/verify", ID: "verifyUser", Summary: "Enter the password again",
-		Need: account(access.AdministerAccount, identity.ScopeUserAdmin), ReadOnlyOK: true, Handler: handle(a.verify),
+		Need: account(access.AdministerAccount, identity.ScopeUserAdmin), MaxBody: smallBody, ReadOnlyOK: true, Handler: handle(a.verify),
 	}, {
 		Method: http.MethodPost, Path: "/api/v1/signout", ID: "logout", Summary: "End all sessions of the signed-in user",
 		Need: everybody(), Anonymous: true, ReadOnlyOK: true, Handler: handle(a.signout),

@@ -19,7 +19,7 @@ func (a *API) userRoutes() []*route {
 		Need: everybody(), Anonymous: true, Handler: handle(a.getUser),
 	}, {
 		Method: http.MethodPost, Path: "/api/v1/user/initialize", ID: "initializeUser", Summary: "Make the first user of an empty registry",
-		Need: everybody(), Anonymous: true, NoCSRF: true, Messages: true, Off: initializeOff, Handler: handle(a.initializeUser),
+		Need: everybody(), MaxBody: smallBody, Anonymous: true, NoCSRF: true, Messages: true, Off: initializeOff, Handler: handle(a.initializeUser),
 	}}
 }
 
