@@ -78,6 +78,7 @@ type Authority struct {
 	keys     *aged.Cache[struct{}, keySet]
 	reloads  *rate.Limiter
 	verified *otter.Cache[tokenHash, verifiedToken]
+	spent    chan struct{} // tells Run that there is no key to sign with
 
 	mu      sync.RWMutex
 	current *signingKey
@@ -109,7 +110,7 @@ func New(ctx context.Context, o Options) (*Authority, error) {
 // newVerifier makes the part of an authority that reads keys and verifies.
 func newVerifier(o Options, read db.Queryer) *Authority {
 	return &Authority{
-		options: o, read: read,
+		options: o, read: read, spent: make(chan struct{}, 1),
 		keys:    aged.New[struct{}, keySet](aged.Options{Size: 1, Age: keysAge, Spare: keysSpare, Clock: o.Clock}),
 		reloads: rate.NewLimiter(reloadsASec, reloadsASec),
 		verified: otter.Must(&otter.Options[tokenHash, verifiedToken]{ // the options are constant

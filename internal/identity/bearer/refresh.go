@@ -30,30 +30,32 @@ func (a *Authority) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			if err := a.refresh(ctx); err != nil && ctx.Err() == nil {
-				a.options.Log.Warn("the service key could not be replaced", "error", err)
-			}
+		case <-a.spent:
+		}
+		if err := a.refresh(ctx); err != nil && ctx.Err() == nil {
+			a.options.Log.Warn("the service key could not be replaced", "error", err)
 		}
 	}
 }
 
 // refresh makes sure that there is a key to sign with: at first one that is there already and young enough, or a new
-// one; later a successor, which takes over when every replica knows it.
+// one; later a successor, which takes over when every replica knows it. A key that is too old to sign, since the clock
+// was stepped or the machine slept, is replaced at once: other replicas look up a key that they do not know.
 func (a *Authority) refresh(ctx context.Context) error {
 	now := a.options.Clock()
 	a.mu.RLock()
 	current, next := a.current, a.next
 	a.mu.RUnlock()
 	switch {
-	case current != nil && next != nil && now.Sub(next.created) >= publishAhead:
+	case current != nil && next != nil && (now.Sub(next.created) >= publishAhead || a.ends(current, now)):
 		current, next = next, nil
-	case current != nil && next == nil && now.Sub(current.created) >= a.options.Refresh:
+	case current != nil && next == nil && !a.ends(current, now) && now.Sub(current.created) >= a.options.Refresh:
 		key, err := a.obtain(ctx, now)
 		if err != nil {
 			return err
 		}
 		next = key
-	case current == nil:
+	case current == nil || a.ends(current, now):
 		key, err := a.obtain(ctx, now)
 		if err != nil {
 			return err
@@ -64,6 +66,11 @@ func (a *Authority) refresh(ctx context.Context) error {
 	defer a.mu.Unlock()
 	a.current, a.next = current, next
 	return nil
+}
+
+// ends reports whether a token of now would outlive the key.
+func (a *Authority) ends(key *signingKey, now time.Time) bool {
+	return key.expires.Before(now.Add(min(tokenLifetime, a.options.MaxFresh)))
 }
 
 // obtain gives the youngest key that is not due for replacement, or a new one. Replicas that look at the same time

@@ -78,6 +78,37 @@ func TestAKeyIsReplacedAfterItsSuccessorWasPublished(t *testing.T) {
 	})
 }
 
+// TestAfterASleepSigningGoesOnAtOnce moves the clock past the end of the key, as a machine does that was suspended.
+func TestAfterASleepSigningGoesOnAtOnce(t *testing.T) {
+	for _, slept := range []time.Duration{61 * time.Minute, 90 * time.Minute, 48 * time.Hour} {
+		c := newClock()
+		d := dbtest.Open(t, dbtest.SQLite)
+		a, other := newAuthority(t, d, c), newAuthority(t, d, c)
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- a.Run(ctx) }()
+		c.Add(slept)
+		if _, _, err := a.Issue(robotClaims()); !problem.Is(err, problem.Unavailable) {
+			t.Errorf("after %s a token outlives its key: %v", slept, err)
+		}
+		var token string
+		for deadline := time.Now().Add(10 * time.Second); token == ""; {
+			var err error
+			if token, _, err = a.Issue(robotClaims()); err != nil && time.Now().After(deadline) {
+				t.Fatalf("after %s: %v", slept, err)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if _, err := other.Verify(t.Context(), token, audience); err != nil {
+			t.Errorf("after %s another process does not know the key: %v", slept, err)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestANewKeyOfAnotherProcessIsKnownAtOnce(t *testing.T) {
 	d := dbtest.Open(t, dbtest.PostgreSQL)
 	c := newClock()
