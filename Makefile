@@ -28,11 +28,11 @@ test: need ## unit and integration tests on SQLite and PostgreSQL
 	@scripts/within 0 'compiling the tests' scripts/test compile $(RACE)
 	@scripts/within 480 'make test' scripts/test run $(RACE)
 
-e2e: build tools ## real clients against the real program
+e2e: build tools ## real clients against the real program; crash points
 	@scripts/within 1500 'make e2e' test/run e2e
 
 crash: need ## kill -9 at named points, power cuts, faults
-	@scripts/within 0 'make crash' test/run crash
+	@scripts/within 180 'make crash' test/run crash
 
 soak: build tools ## the same programs with large numbers, by hand
 	@test/run soak

@@ -75,7 +75,7 @@ func (f faultyAnswers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // subject is the last word of a path that says what it is about.
 func subject(path string) string {
-	known := []string{"manifests", "uploads", "blobs", "robots", "permissions", "repository", "organization", "initialize", "tag", "changevisibility"}
+	known := []string{"manifests", "uploads", "blobs", "robots", "permissions", "repository", "organization", "initialize", "tag", "signin", "signout"}
 	for _, word := range slices.Backward(strings.Split(path, "/")) {
 		if slices.Contains(known, word) {
 			return word

@@ -17,6 +17,8 @@ import (
 type checker struct {
 	client  *client
 	journal *journal
+	rows    *rows
+	park    bool // uploads that a dead process holds are left for later
 
 	mu     sync.Mutex
 	faults []string
@@ -72,6 +74,12 @@ func (c *checker) register(ctx context.Context, key string) {
 		value, err = c.named(ctx, "repository/"+first+"/permissions/user/"+user+"+"+second, "role")
 	case "repository":
 		value, err = c.named(ctx, "repository/"+user+"/"+first, "description")
+	case "organization":
+		value, err = c.named(ctx, "organization/"+first, "name")
+	case "session":
+		value, err = c.session(ctx, first)
+	case "lease":
+		value, err = c.rows.lease(ctx, first, second)
 	}
 	if err == nil {
 		err = c.journal.settle(key, value)
@@ -200,6 +208,10 @@ func (c *checker) upload(ctx context.Context, o *opened) {
 	}
 	if err != nil || has < o.answered || has > len(o.content) {
 		c.fail("an upload with %d of %d bytes acknowledged says Range: %q", o.answered, len(o.content), r.header.Get("Range"))
+		return
+	}
+	if c.park {
+		c.journal.leave(o)
 		return
 	}
 	d := digestOf(o.content)

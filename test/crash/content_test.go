@@ -25,6 +25,9 @@ func (a *actor) upload(ctx context.Context, how operation, b kept) (done bool, e
 	if how == uploadChunks {
 		for range 1 + a.random.IntN(3) {
 			n := a.random.IntN(len(rest) + 1)
+			if a.random.IntN(6) == 0 {
+				n = 0 // an empty chunk is one, too
+			}
 			if err := a.patch(ctx, o, rest[:n]); err != nil {
 				a.journal.leave(o)
 				return false, err
@@ -132,6 +135,21 @@ func (a *actor) mount(ctx context.Context) error {
 	s := a.sets(blobKey(to, d), "present")
 	r, err := a.client.registry(ctx, http.MethodPost, "/v2/"+to+"/blobs/uploads/?mount="+d+"&from="+b.repository, nil, octets, to, b.repository)
 	_, err = s.answered(r, err, http.StatusCreated)
+	return err
+}
+
+func leaseKey(repository, digest string) string { return "lease " + repository + " " + digest }
+
+// leaseBlob asks for a blob as one who may push it: the promise that it stays is renewed.
+func (a *actor) leaseBlob(ctx context.Context) error {
+	b, ok := a.promised.take()
+	if !ok {
+		return a.step(ctx, mountBlob)
+	}
+	d := digestOf(b.content)
+	s := a.sets(leaseKey(b.repository, d), "renewed")
+	r, err := a.client.registry(ctx, http.MethodHead, "/v2/"+b.repository+"/blobs/"+d, nil, nil, b.repository)
+	_, err = s.answered(r, err, http.StatusOK)
 	return err
 }
 

@@ -2,8 +2,9 @@
 // data, and holds what is there against what was acknowledged.
 //
 // The tests have the build tag e2e and need a program that was built with the tag crashpoints; they build it themselves.
-// Concurrent clients push by all ways there are, mount, tag, delete and change robots and permissions through the API,
-// until the process dies at the point under test. Then, after a restart within two seconds:
+// Concurrent clients push by all ways there are, mount, tag, delete, renew promises, sign in and out, and change robots,
+// permissions, repositories and organizations through the API, until the process dies at the point under test. Then,
+// after a restart within two seconds:
 //
 //   - what was answered 2xx is there with the right bytes, and what was deleted is not;
 //   - a tag, a robot's token and every other register has a value that the last acknowledged or an unanswered write gave;
@@ -14,8 +15,8 @@
 // Other tests let the system fail (a sync, a full disk, a database that is away) while the process goes on: what was
 // acknowledged stays readable, what cannot be stored gets a clear error, and nobody has to restart anything.
 //
-//	go test -tags e2e ./test/crash                                        the quick set
-//	go test -tags e2e ./test/crash -crash.seeds=20 -crash.postgres=all    every point on both databases, 20 times
-//	LONGSHORE_SOAK=1 go test -tags e2e -timeout 4h ./test/crash           the same, and every step of taking an upload over
-//	go test -tags e2e ./test/crash -run Crash -crash.points='fs/sync*'    some points
+//	go test -tags e2e -parallel 6 ./test/crash                            every point on both databases, once
+//	go test -tags e2e -parallel 6 ./test/crash -crash.seeds=5             five times
+//	LONGSHORE_SOAK=1 go test -tags e2e -timeout 4h ./test/crash           20 times, and every step of taking an upload over
+//	go test -tags e2e ./test/crash -run Crash -crash.points='fs:sync*'    some points
 package crash

@@ -132,18 +132,12 @@ func (r *registry) trace(t *testing.T, fn func(), rules ...string) []string {
 }
 
 func eachDatabase(t *testing.T, fn func(t *testing.T, kind dbtest.Kind)) {
+	t.Parallel()
 	for _, kind := range []dbtest.Kind{dbtest.SQLite, dbtest.PostgreSQL} {
-		t.Run(string(kind), func(t *testing.T) { fn(t, kind) })
-	}
-}
-
-// outcome is a row of the table of faults, in the report when the test succeeds.
-func outcome(t *testing.T, seen string) {
-	t.Helper()
-	if !t.Failed() {
-		b := table{title: "fault " + strings.TrimPrefix(t.Name(), "Test")}
-		b.row(seen)
-		b.print(t)
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			fn(t, kind)
+		})
 	}
 }
 
@@ -177,11 +171,28 @@ func TestOrder(t *testing.T) {
 		inOrder(t, r.trace(t, func() {
 			p.want("delete", p.send(http.MethodDelete, "/v2/"+places[0]+"/manifests/v1", nil, nil), http.StatusAccepted)
 		}), "db/delete-tag/after-commit", "http/DELETE-manifests/before-answer")
-		inOrder(t, r.trace(t, func() {
-			if _, err := r.client.change(t.Context(), http.MethodPut, "user/robots/ci", map[string]string{}); err != nil {
-				t.Fatal(err)
-			}
-		}), "db/create-robot/after-commit", "http/PUT-robots/before-answer")
+		for _, change := range []struct {
+			method, path        string
+			body                map[string]string
+			transaction, answer string
+		}{
+			{"PUT", "user/robots/ci", map[string]string{}, "create-robot", "PUT-robots"},
+			{"POST", "user/robots/ci/regenerate", nil, "regenerate-robot", "POST-robots"},
+			{"PUT", "repository/" + places[0] + "/permissions/user/" + user + "+ci", map[string]string{"role": "write"}, "grant-permission", "PUT-permissions"},
+			{"DELETE", "repository/" + places[0] + "/permissions/user/" + user + "+ci", nil, "revoke-permission", "DELETE-permissions"},
+			{"DELETE", "user/robots/ci", nil, "delete-robot", "DELETE-robots"},
+			{"POST", "organization/", map[string]string{"name": "acme", "email": "acme@example.org"}, "create-organization", "POST-organization"},
+			{"DELETE", "organization/acme", nil, "delete-organization", "DELETE-organization"},
+			{"PUT", "repository/" + places[0], map[string]string{"description": "new"}, "exec", "PUT-repository"},
+			{"DELETE", "repository/" + places[1], nil, "delete-repository", "DELETE-repository"},
+		} {
+			inOrder(t, r.trace(t, func() {
+				answer, err := r.client.change(t.Context(), change.method, change.path, change.body)
+				if err != nil || answer.status >= 300 {
+					t.Errorf("%s %s: %v %v", change.method, change.path, answer, err)
+				}
+			}), "db/"+change.transaction+"/after-commit", "http/"+change.answer+"/before-answer")
+		}
 		outcome(t, "file and folder are synced under the final name, then the row is committed, then the answer goes out")
 	})
 }
@@ -211,6 +222,7 @@ func matches(pattern, call string) bool {
 }
 
 func TestFailedSync(t *testing.T) {
+	t.Parallel()
 	for _, operation := range []string{"sync-upload", "syncdir-folder"} {
 		t.Run(operation, func(t *testing.T) {
 			r := start(t, dbtest.SQLite)
@@ -243,6 +255,7 @@ func TestFailedSync(t *testing.T) {
 
 // TestFullAndReadOnlyDisk has the store's file system refuse for a while.
 func TestFullAndReadOnlyDisk(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct{ errno, reason string }{
 		"full": {"ENOSPC", "insufficient storage"}, "read only": {"EROFS", "cannot be written"},
 	} {
@@ -281,6 +294,7 @@ func TestFullAndReadOnlyDisk(t *testing.T) {
 
 // TestUncertainCommit loses the answer of a commit: never 2xx, and the repetition succeeds.
 func TestUncertainCommit(t *testing.T) {
+	t.Parallel()
 	r := start(t, dbtest.SQLite)
 	p := r.person(t)
 	b := p.fresh(3000)

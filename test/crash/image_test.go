@@ -75,6 +75,11 @@ func (a *actor) deleteTag(ctx context.Context) error {
 		return unexpected{err}
 	}
 	s := a.sets(tagKey(repository, tag), "")
+	if a.random.IntN(2) == 0 { // the way of the console
+		r, err := a.client.change(ctx, http.MethodDelete, "repository/"+repository+"/tag/"+tag, nil)
+		_, err = s.answered(r, err, http.StatusNoContent, http.StatusNotFound, http.StatusBadRequest)
+		return err
+	}
 	r, err := a.client.registry(ctx, http.MethodDelete, "/v2/"+repository+"/manifests/"+tag, nil, nil, repository)
 	_, err = s.answered(r, err, http.StatusAccepted, http.StatusNotFound)
 	return err

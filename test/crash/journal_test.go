@@ -57,6 +57,13 @@ func (j *journal) end(key string, w *write, applied bool) {
 	w.ended, w.acked = j.time, true
 }
 
+// touch has a register checked after the next crash.
+func (j *journal) touch(key string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.touched[key] = true
+}
+
 // learn sets the value of a write once its answer told it.
 func (j *journal) learn(w *write, value string) {
 	j.mu.Lock()

@@ -3,14 +3,11 @@
 package crash
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -48,6 +45,7 @@ func TestRestartWithOpenUploads(t *testing.T) {
 
 // TestClockSteps moves the clock by an hour either way while clients work.
 func TestClockSteps(t *testing.T) {
+	t.Parallel()
 	for _, step := range []string{"1h", "-1h"} {
 		t.Run(step, func(t *testing.T) {
 			r := start(t, dbtest.SQLite)
@@ -85,6 +83,7 @@ func TestClockSteps(t *testing.T) {
 
 // TestTwoProcesses starts a second server on the same embedded database, and runs a command beside the first.
 func TestTwoProcesses(t *testing.T) {
+	t.Parallel()
 	r := start(t, dbtest.SQLite)
 	p := r.person(t)
 	second := exec.Command(program, "serve", "--config", r.Config, "--data", r.Data, "--listen", "127.0.0.1:0", "--admin-listen=")
@@ -101,48 +100,8 @@ func TestTwoProcesses(t *testing.T) {
 	outcome(t, "the second server refuses and names the first; a command works beside it")
 }
 
-// TestCommandDies kills a command that makes a user at each step of it: the user is there or not, and a repetition says
-// which.
-func TestCommandDies(t *testing.T) {
-	r := start(t, dbtest.SQLite)
-	for i, p := range moments("create-user", 0, 1) {
-		name := fmt.Sprintf("user%d", i)
-		create := func() ([]byte, error) {
-			command := exec.Command(program, "user", "create", name, "--email", name+"@example.org", "--password-stdin", "--config", r.Config, "--data", r.Data)
-			command.Stdin = strings.NewReader(password + "\n")
-			command.Env = append(os.Environ(), "LONGSHORE_FAULTS="+r.faults+".command")
-			return command.CombinedOutput()
-		}
-		if err := os.WriteFile(r.faults+".command", []byte(p.name+" kill"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		out, err := create()
-		var exit *exec.ExitError
-		if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
-			t.Errorf("%s: %v\n%s", p.name, err, out)
-		}
-		if err := os.Remove(r.faults + ".command"); err != nil {
-			t.Fatal(err)
-		}
-		out, err = create()
-		if committed := strings.HasSuffix(p.name, "after-commit"); committed == (err == nil) {
-			t.Errorf("%s: the repetition ended with %v\n%s", p.name, err, out)
-		}
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.URL("/v2/auth?service=longshore"), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		request.SetBasicAuth(name, password)
-		if answer, err := r.client.do(request); err != nil || answer.status != http.StatusOK || !bytes.Contains(answer.body, []byte("token")) {
-			t.Errorf("%s: the user signs in: %v %v", p.name, answer, err)
-		}
-	}
-	outcome(t, "the user is there or not, and is made by a repetition")
-}
-
 // TestDyingTwice dies in the middle of a chunk, and again at each step of taking the upload over after the restart.
 func TestDyingTwice(t *testing.T) {
-	t.Parallel() // another process waits five seconds for one that may still hold the upload
 	eachDatabase(t, func(t *testing.T, kind dbtest.Kind) {
 		r := start(t, kind)
 		p := r.person(t)

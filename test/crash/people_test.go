@@ -13,7 +13,8 @@ func robotKey(name string) string { return "robot " + name }
 func permissionKey(repository, robot string) string {
 	return "permission " + repository + " " + robot
 }
-func repositoryKey(name string) string { return "repository " + name }
+func repositoryKey(name string) string   { return "repository " + name }
+func organizationKey(name string) string { return "organization " + name }
 
 // changeRobot makes a robot, gives it a new token, or deletes it.
 func (a *actor) changeRobot(ctx context.Context) error {
@@ -104,6 +105,25 @@ func (a *actor) changeRepository(ctx context.Context) error {
 	name, _ := pop(a.random, &a.made)
 	s := a.sets(repositoryKey(name), "")
 	r, err := a.client.change(ctx, http.MethodDelete, "repository/"+user+"/"+name, nil)
+	_, err = s.answered(r, err, http.StatusNoContent)
+	return err
+}
+
+// changeOrganization makes an organization, or deletes it.
+func (a *actor) changeOrganization(ctx context.Context) error {
+	if len(a.founded) == 0 || a.random.IntN(2) == 0 {
+		name := fmt.Sprintf("org-%d", a.serial.next())
+		s := a.sets(organizationKey(name), name)
+		r, err := a.client.change(ctx, http.MethodPost, "organization/", map[string]string{"name": name, "email": name + "@example.org"})
+		applied, err := s.answered(r, err, http.StatusCreated)
+		if applied {
+			a.founded = append(a.founded, name)
+		}
+		return err
+	}
+	name, _ := pop(a.random, &a.founded)
+	s := a.sets(organizationKey(name), "")
+	r, err := a.client.change(ctx, http.MethodDelete, "organization/"+name, nil)
 	_, err = s.answered(r, err, http.StatusNoContent)
 	return err
 }

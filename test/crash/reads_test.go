@@ -27,6 +27,7 @@ func (r *registry) object(t *testing.T, b []byte) string {
 
 // TestShortObject has a file that lost its end before anybody asks: it is never served, and a push replaces it.
 func TestShortObject(t *testing.T) {
+	t.Parallel()
 	r := start(t, dbtest.SQLite)
 	p := r.person(t)
 	for _, left := range []int64{0, 1000, -1} { // -1: no file
@@ -52,6 +53,7 @@ func TestShortObject(t *testing.T) {
 
 // TestReadThatEndsEarly shortens a file while it is sent: the connection breaks, the answer has no clean end.
 func TestReadThatEndsEarly(t *testing.T) {
+	t.Parallel()
 	r := start(t, dbtest.SQLite)
 	p := r.person(t)
 	b := p.fresh(100)
@@ -87,6 +89,7 @@ func TestReadThatEndsEarly(t *testing.T) {
 // TestChangedBytes has a bit turned over. Length and name are right, and a pull leaves by sendfile, unread: what the
 // registry promises is that the digest it sends does not match, so that the client refuses the blob.
 func TestChangedBytes(t *testing.T) {
+	t.Parallel()
 	r := start(t, dbtest.SQLite)
 	p := r.person(t)
 	b := p.fresh(40_000)

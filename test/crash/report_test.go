@@ -7,49 +7,79 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"text/tabwriter"
 	"time"
 )
 
-// table is what a run shows.
-type table struct {
-	title string
-	lines []string
-	start time.Time
+// tables are what a run shows when all tests have ended.
+var tables report
+
+// report collects rows from tests that run at once.
+type report struct {
+	mu   sync.Mutex
+	list []*table
 }
 
-// add notes what came of a crash.
-func (b *table) add(point string, acknowledged, read int, ready time.Duration, ok bool) {
+// table is rows under one title, in the order in which they came, or by number.
+type table struct {
+	title, head string
+	lines       []string
+}
+
+// row adds a row to the table with a title, which is made when there is none.
+func (r *report) row(title, head string, cells ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	line := strings.Join(cells, "\t")
+	for _, t := range r.list {
+		if t.title == title {
+			t.lines = append(t.lines, line)
+			return
+		}
+	}
+	r.list = append(r.list, &table{title: title, head: head, lines: []string{line}})
+}
+
+// print shows the tables, also in the report of make e2e.
+func (r *report) print() error {
+	var text strings.Builder
+	for _, t := range r.list {
+		fmt.Fprintf(&text, "\n%s: %d\n", t.title, len(t.lines))
+		w := tabwriter.NewWriter(&text, 0, 4, 2, ' ', 0)
+		for _, line := range append([]string{t.head}, t.lines...) {
+			fmt.Fprintln(w, line)
+		}
+		_ = w.Flush()
+	}
+	name := os.Getenv("LONGSHORE_E2E_REPORT")
+	if name == "" {
+		fmt.Print(text.String())
+		return nil
+	}
+	file, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(text.String())
+	return errors.Join(err, file.Close())
+}
+
+// crashed is a row of the table of crash points.
+func crashed(database, point string, acknowledged, read int, ready time.Duration, ok bool) {
 	outcome := "nothing lost"
 	if !ok {
 		outcome = "FAILED"
 	}
-	b.row(point, fmt.Sprintf("%d", acknowledged), fmt.Sprintf("%d", read), ready.Round(time.Millisecond).String(), outcome)
+	tables.row("crash points on "+database, "point\tacknowledged\tread back\tready after\toutcome",
+		point, fmt.Sprint(acknowledged), fmt.Sprint(read), ready.Round(time.Millisecond).String(), outcome)
 }
 
-func (b *table) row(cells ...string) { b.lines = append(b.lines, strings.Join(cells, "\t")) }
-
-// print shows the table, also in the report of make e2e.
-func (b *table) print(t *testing.T) {
-	var text strings.Builder
-	w := tabwriter.NewWriter(&text, 0, 4, 2, ' ', 0)
-	fmt.Fprintf(w, "\n%s: %d\n", b.title, len(b.lines))
-	for _, line := range b.lines {
-		fmt.Fprintln(w, line)
-	}
-	_ = w.Flush()
-	t.Log(text.String())
-	name := os.Getenv("LONGSHORE_E2E_REPORT")
-	if name == "" {
-		return
-	}
-	file, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err == nil {
-		_, err = file.WriteString(text.String())
-		err = errors.Join(err, file.Close())
-	}
-	if err != nil {
-		t.Error(err)
+// outcome is a row of the table of faults, when the test succeeds.
+func outcome(t *testing.T, seen string) {
+	t.Helper()
+	if !t.Failed() {
+		tables.row("faults", "fault\tseen", strings.TrimPrefix(t.Name(), "Test"), seen)
 	}
 }

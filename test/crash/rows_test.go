@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
@@ -140,6 +141,18 @@ func (r *rows) unqueued(ctx context.Context) ([]string, error) {
 		WHERE NOT EXISTS (SELECT 1 FROM blob_ref f WHERE f.blob_id = b.id)
 		AND NOT EXISTS (SELECT 1 FROM review v WHERE v.kind = 3 AND v.item_id = b.id)`)
 	return list, err
+}
+
+// lease says whether a promise was renewed while the clock was ninety minutes late.
+func (r *rows) lease(ctx context.Context, repository, digest string) (string, error) {
+	namespace, name, _ := strings.Cut(repository, "/")
+	found, err := r.strings(ctx, fmt.Sprintf(`SELECT CAST(f.lease_ms AS TEXT) FROM blob_ref f JOIN blob b ON b.id = f.blob_id JOIN repository r ON r.id = f.repo_id
+		JOIN account a ON a.id = r.namespace_id WHERE a.name = '%s' AND r.name = '%s' AND f.manifest_id = 0 AND lower(%s) = '01%s' AND f.lease_ms > %d`,
+		namespace, name, r.hex("b.digest"), strings.TrimPrefix(digest, "sha256:"), time.Now().Add(150*time.Minute).UnixMilli()))
+	if err != nil || len(found) == 0 {
+		return "", err
+	}
+	return "renewed", nil
 }
 
 // hex is the expression for a column of bytes as hexadecimal digits.

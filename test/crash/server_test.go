@@ -4,10 +4,12 @@ package crash
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,7 +20,17 @@ import (
 // program is the program under test, built once by TestMain.
 var program string
 
-func TestMain(m *testing.M) { os.Exit(build(m.Run)) }
+// servers counts the servers of this run: each has an address of its own, so that no two want the same port.
+var servers atomic.Int32
+
+func TestMain(m *testing.M) {
+	code := build(m.Run)
+	if err := tables.print(); err != nil {
+		fmt.Println(err)
+		code = 1
+	}
+	os.Exit(code)
+}
 
 func build(then func() int) int {
 	folder, err := os.MkdirTemp("", "ls-crash-")
@@ -84,8 +96,10 @@ func prepare(t *testing.T, uri string) *registry {
 		configuration += "SECRET_KEY: a text for tests\nDATABASE_SECRET_KEY: another text for tests\nDB_URI: " + r.uri + "\n"
 	}
 	var err error
+	n := servers.Add(1)
 	r.Server, err = process.New(process.Options{
 		Program: program, Folder: folder, Configuration: configuration, Env: []string{"LONGSHORE_FAULTS=" + r.faults},
+		IP: net.IPv4(127, 1, byte(n/250), byte(1+n%250)),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -31,7 +31,10 @@ const (
 	changeRobot
 	changePermission
 	changeRepository
+	changeOrganization
 	operations
+	changeSession // passwords are slow by intent: only where it is what the point is about
+	leaseBlob     // only while the clock is late
 )
 
 const (
@@ -53,6 +56,9 @@ type actor struct {
 	likely  operation
 	serial  *serial
 
+	promised *promised // of all
+	signedIn *[]string // registers of the visitor's sessions, of the first actor
+
 	blobs     []kept // its own, in no manifest
 	children  []manifest
 	tags      []string // registers of its own tags
@@ -60,6 +66,7 @@ type actor struct {
 	robots    []string
 	granted   []string
 	made      []string // repositories
+	founded   []string // organizations
 }
 
 type kept struct {
@@ -75,6 +82,30 @@ type manifest struct {
 type deletable struct {
 	manifest
 	tag string
+}
+
+// promised are blobs from before the present crash that nobody deletes.
+type promised struct {
+	mu   sync.Mutex
+	list []kept
+}
+
+func (p *promised) add(b kept) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.list = append(p.list, b)
+}
+
+// take gives one that has not been taken.
+func (p *promised) take() (kept, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.list) == 0 {
+		return kept{}, false
+	}
+	b := p.list[0]
+	p.list = p.list[1:]
+	return b, true
 }
 
 // serial numbers contents, so that no two that are meant to differ are alike.
@@ -142,6 +173,12 @@ func (a *actor) step(ctx context.Context, what operation) error {
 		return a.changePermission(ctx)
 	case changeRepository:
 		return a.changeRepository(ctx)
+	case changeOrganization:
+		return a.changeOrganization(ctx)
+	case changeSession:
+		return a.changeSession(ctx)
+	case leaseBlob:
+		return a.leaseBlob(ctx)
 	}
 	return nil
 }
