@@ -148,6 +148,39 @@ func TestDatabaseStopped(t *testing.T) {
 	outcome(t, fmt.Sprintf("a push gets 503 after %s, a pull %d; %s after the database goes on a push succeeds", took.Round(time.Second), pull, back.Round(10*time.Millisecond)))
 }
 
+// TestDatabaseSlow has every answer of the PostgreSQL server come late, then cuts all connections once.
+func TestDatabaseSlow(t *testing.T) {
+	t.Parallel()
+	server := private(t)
+	line := slowLine(t, server.uri(t))
+	r := startAt(t, line.uri)
+	p := r.person(t)
+	b := p.fresh(3000)
+	p.want("push", p.whole(b), http.StatusCreated)
+	kept := p.image("v1")
+	line.delay.Store(int64(200 * time.Millisecond))
+	began := time.Now()
+	p.want("a tag", p.tag("v2", kept), http.StatusCreated)
+	tagged := time.Since(began)
+	p.want("a blob", p.whole(p.fresh(2000)), http.StatusCreated)
+	p.wantBlob("meanwhile", b)
+	p.wantTag("meanwhile", "v2", kept)
+	line.delay.Store(int64(15 * time.Second)) // longer than anybody waits
+	began = time.Now()
+	p.wantClear("a tag", p.tag("v3", kept), "database")
+	if took := time.Since(began); took > 25*time.Second {
+		t.Errorf("it was answered after %s", took)
+	}
+	line.delay.Store(0)
+	p.wantBack(kept)
+	line.cut()
+	back := p.wantBack(kept)
+	p.wantTag("afterwards", "v2", kept)
+	p.wantSound()
+	outcome(t, fmt.Sprintf("200 ms an answer: a tag takes %s; 15 s an answer: 503; a push succeeds %s after all connections were cut",
+		tagged.Round(10*time.Millisecond), back.Round(10*time.Millisecond)))
+}
+
 // TestDatabaseGone kills the PostgreSQL server and starts it again.
 func TestDatabaseGone(t *testing.T) {
 	t.Parallel()

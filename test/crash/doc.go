@@ -12,11 +12,13 @@
 //   - an open upload goes on where its last answer said, or further;
 //   - every file of the store is named by a row, so that a collection finds it.
 //
-// Other tests let the system fail (a sync, a full disk, a database that is away) while the process goes on: what was
-// acknowledged stays readable, what cannot be stored gets a clear error, and nobody has to restart anything.
+// Other tests let the system fail (a read, a sync, a full disk, a clock that steps, a database that is away) while the
+// process goes on: what was acknowledged stays readable, what cannot be stored gets a clear error, and nobody has to
+// restart anything. What fails below the program's own seams, in the files of the embedded database or within sendfile,
+// is made to fail by a filter for system calls (gate_test.go).
 //
-//	go test -tags e2e -parallel 6 ./test/crash                            every point on both databases, once
-//	go test -tags e2e -parallel 6 ./test/crash -crash.seeds=5             five times
+//	go test -tags e2e -parallel 8 ./test/crash                            every point on both databases, once
+//	go test -tags e2e -parallel 8 ./test/crash -crash.seeds=5             five times
 //	LONGSHORE_SOAK=1 go test -tags e2e -timeout 4h ./test/crash           20 times, and every step of taking an upload over
 //	go test -tags e2e ./test/crash -run Crash -crash.points='fs:sync*'    some points
 package crash

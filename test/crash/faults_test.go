@@ -132,7 +132,6 @@ func (r *registry) trace(t *testing.T, fn func(), rules ...string) []string {
 }
 
 func eachDatabase(t *testing.T, fn func(t *testing.T, kind dbtest.Kind)) {
-	t.Parallel()
 	for _, kind := range []dbtest.Kind{dbtest.SQLite, dbtest.PostgreSQL} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()

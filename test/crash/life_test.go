@@ -43,42 +43,46 @@ func TestRestartWithOpenUploads(t *testing.T) {
 	})
 }
 
-// TestClockSteps moves the clock by an hour either way while clients work.
+// TestClockSteps moves the clock either way while clients work: by an hour, and further than a signing key lives.
 func TestClockSteps(t *testing.T) {
-	t.Parallel()
-	for _, step := range []string{"1h", "-1h"} {
+	for _, step := range []string{"1h", "-1h", "90m", "-90m"} {
 		t.Run(step, func(t *testing.T) {
-			r := start(t, dbtest.SQLite)
-			p := r.person(t)
-			b := p.fresh(30_000)
-			open := p.start(b[:10_000])
-			promised := p.fresh(1000)
-			p.want("a blob for later", p.whole(promised), http.StatusCreated)
-			kept := p.image("v1")
-			r.plan(t, "clock "+step)
-			p.want("the upload goes on", p.finish(open, b[10_000:], b), http.StatusCreated)
-			p.wantBlob("after the step", b)
-			p.wantTag("after the step", "v1", kept)
-			p.want("a manifest on the promised blob", p.tag("v2", image(7, promised)), http.StatusCreated)
-			for n := range 3 { // a tag that began later than now is moved
-				moved := image(8+n, promised)
-				p.want("moving a tag", p.tag("v1", moved), http.StatusCreated)
-				p.wantTag("moved", "v1", moved)
-			}
-			r.plan(t)
-			moved := p.image("v1")
-			p.wantTag("after the step back", "v1", moved)
-			rows := r.rows(t)
-			overlaps, err := rows.strings(t.Context(), `SELECT h.name FROM tag_history h WHERE h.end_ms <= h.start_ms
-				OR EXISTS (SELECT 1 FROM tag_history o WHERE o.repo_id = h.repo_id AND o.name = h.name AND o.start_ms < h.start_ms AND o.end_ms > h.start_ms)
-				OR EXISTS (SELECT 1 FROM tag l WHERE l.repo_id = h.repo_id AND l.name = h.name AND l.start_ms < h.end_ms)`)
-			if err != nil || len(overlaps) > 0 {
-				t.Errorf("periods that overlap or are empty: %q, %v", overlaps, err)
-			}
-			p.wantSound()
-			outcome(t, "uploads, promises, tokens and tags go on; periods of a tag do not overlap")
+			eachDatabase(t, func(t *testing.T, kind dbtest.Kind) { stepClock(t, kind, step) })
 		})
 	}
+}
+
+func stepClock(t *testing.T, kind dbtest.Kind, step string) {
+	r := start(t, kind)
+	r.client.patient = true
+	p := r.person(t)
+	b := p.fresh(30_000)
+	open := p.start(b[:10_000])
+	promised := p.fresh(1000)
+	p.want("a blob for later", p.whole(promised), http.StatusCreated)
+	kept := p.image("v1")
+	r.plan(t, "clock "+step)
+	p.want("the upload goes on", p.finish(open, b[10_000:], b), http.StatusCreated)
+	p.wantBlob("after the step", b)
+	p.wantTag("after the step", "v1", kept)
+	p.want("a manifest on the promised blob", p.tag("v2", image(7, promised)), http.StatusCreated)
+	for n := range 3 { // a tag that began later than now is moved
+		moved := image(8+n, promised)
+		p.want("moving a tag", p.tag("v1", moved), http.StatusCreated)
+		p.wantTag("moved", "v1", moved)
+	}
+	r.plan(t)
+	moved := p.image("v1")
+	p.wantTag("after the step back", "v1", moved)
+	rows := r.rows(t)
+	overlaps, err := rows.strings(t.Context(), `SELECT h.name FROM tag_history h WHERE h.end_ms <= h.start_ms
+				OR EXISTS (SELECT 1 FROM tag_history o WHERE o.repo_id = h.repo_id AND o.name = h.name AND o.start_ms < h.start_ms AND o.end_ms > h.start_ms)
+				OR EXISTS (SELECT 1 FROM tag l WHERE l.repo_id = h.repo_id AND l.name = h.name AND l.start_ms < h.end_ms)`)
+	if err != nil || len(overlaps) > 0 {
+		t.Errorf("periods that overlap or are empty: %q, %v", overlaps, err)
+	}
+	p.wantSound()
+	outcome(t, "uploads, promises, tokens and tags go on; periods of a tag do not overlap")
 }
 
 // TestTwoProcesses starts a second server on the same embedded database, and runs a command beside the first.

@@ -24,6 +24,10 @@ var program string
 var servers atomic.Int32
 
 func TestMain(m *testing.M) {
+	if os.Getenv(gatedProgram) != "" {
+		fmt.Println(becomeGated())
+		os.Exit(1)
+	}
 	code := build(m.Run)
 	if err := tables.print(); err != nil {
 		fmt.Println(err)
@@ -72,6 +76,13 @@ func start(t *testing.T, kind dbtest.Kind) *registry {
 func startAt(t *testing.T, uri string) *registry {
 	t.Helper()
 	r := prepare(t, uri)
+	r.begin(t)
+	return r
+}
+
+// begin starts a registry for the first time.
+func (r *registry) begin(t *testing.T) {
+	t.Helper()
 	r.restart(t)
 	if err := r.Initialize(t.Context(), user, password); err != nil {
 		t.Fatal(err)
@@ -83,11 +94,20 @@ func startAt(t *testing.T, uri string) *registry {
 			t.Fatal(err)
 		}
 	}
+}
+
+// startAs is start with the embedded database and something in the program's place, which has its command line.
+func startAs(t *testing.T, program string, env ...string) *registry {
+	t.Helper()
+	r := prepareAs(t, "", program, env...)
+	r.begin(t)
 	return r
 }
 
 // prepare gives a registry that does not run yet.
-func prepare(t *testing.T, uri string) *registry {
+func prepare(t *testing.T, uri string) *registry { return prepareAs(t, uri, program) }
+
+func prepareAs(t *testing.T, uri, program string, env ...string) *registry {
 	t.Helper()
 	folder := t.TempDir()
 	r := &registry{uri: uri, faults: filepath.Join(folder, "faults")}
@@ -98,7 +118,7 @@ func prepare(t *testing.T, uri string) *registry {
 	var err error
 	n := servers.Add(1)
 	r.Server, err = process.New(process.Options{
-		Program: program, Folder: folder, Configuration: configuration, Env: []string{"LONGSHORE_FAULTS=" + r.faults},
+		Program: program, Folder: folder, Configuration: configuration, Env: append(env, "LONGSHORE_FAULTS="+r.faults),
 		IP: net.IPv4(127, 1, byte(n/250), byte(1+n%250)),
 	})
 	if err != nil {
