@@ -97,7 +97,8 @@ func (i *installation) buildContent(ctx context.Context, s *parts) error {
 	}
 	var err error
 	if s.content, err = content.NewStore(ctx, content.Options{
-		DB: s.db, Locations: locations, Lease: c.Registry.PushProtection, MaxBlob: c.Registry.MaxBlobSize, Clock: i.seams.now, Log: i.log,
+		DB: s.db, Locations: locations, Lease: c.Registry.PushProtection, MaxBlob: c.Registry.MaxBlobSize,
+		Memory: content.DefaultMemory, Clock: i.seams.now, Log: i.log,
 	}); err != nil {
 		return err
 	}
@@ -105,6 +106,7 @@ func (i *installation) buildContent(ctx context.Context, s *parts) error {
 	s.registry, err = registry.New(registry.Options{
 		DB: s.db, Content: s.content, Lease: c.Registry.PushProtection, SparseIndex: c.Registry.SparseIndex,
 		Expiry: registry.Expiry{Min: c.Tags.LabelMinimum, Max: c.Tags.LabelMaximum}, Names: i.names(), Clock: i.seams.now, Log: i.log,
+		Memory: registry.DefaultMemory, Accounts: s.identity,
 		Artifacts: manifest.Policy{
 			NoOCI: !c.Artifacts.OCI, OCIFor: c.Artifacts.OCINamespaces, NoSchema2: c.Artifacts.Schema1Only,
 			Types: c.Artifacts.Allowed, NoHelm: !c.Artifacts.Helm,

@@ -23,10 +23,10 @@ type found struct {
 
 // Stat finds a blob of a repository. To a caller who may push the answer is a promise: for the next hour a manifest
 // with this blob can be pushed there. On files the promise is made only after a look at the file, so that a client
-// uploads again what was damaged. BLOB_UNKNOWN.
+// uploads again what was damaged. Without it the answer may be from memory, and on PostgreSQL 30 s old. BLOB_UNKNOWN.
 func (s *Store) Stat(ctx context.Context, repositoryID int64, d digest.Digest, mayPush bool) (Blob, error) {
 	if !mayPush {
-		f, err := s.find(ctx, repositoryID, d)
+		f, err := s.find(ctx, repositoryID, d, false)
 		return f.Blob, err
 	}
 	f, err := s.sound(ctx, repositoryID, d)
@@ -45,7 +45,7 @@ func (s *Store) Stat(ctx context.Context, repositoryID int64, d digest.Digest, m
 // sound finds a blob whose bytes are there, as far as that can be asked cheaply.
 func (s *Store) sound(ctx context.Context, repositoryID int64, d digest.Digest) (found, error) {
 	for {
-		f, err := s.find(ctx, repositoryID, d)
+		f, err := s.find(ctx, repositoryID, d, true)
 		if err != nil || f.place.files == nil {
 			return f, err
 		}
@@ -64,6 +64,7 @@ func (s *Store) sound(ctx context.Context, repositoryID int64, d digest.Digest) 
 // the repository's lock orders this with Unlink.
 func (s *Store) promise(ctx context.Context, repositoryID int64, f found) error {
 	err := s.db.Soft(ctx, "lease blob", func(ctx context.Context, tx db.Tx) error {
+		s.memory.forget(tx, repositoryID, f.Digest)
 		until := s.leaseEnd()
 		n, err := tx.Exec(ctx, `UPDATE blob_ref SET lease_ms = CASE WHEN lease_ms < $3 THEN $3 ELSE lease_ms END
 			WHERE repo_id = $1 AND blob_id = $2 AND manifest_id = 0`, repositoryID, f.ID, until)
@@ -85,8 +86,9 @@ func (s *Store) promise(ctx context.Context, repositoryID int64, f found) error 
 	return err
 }
 
-// find looks a visible blob up, in the configured location that comes first. A blob without a live object is unknown.
-func (s *Store) find(ctx context.Context, repositoryID int64, d digest.Digest) (found, error) {
+// lookUp reads a visible blob's rows, with the object in the configured location that comes first. A blob without a live
+// object is unknown.
+func (s *Store) lookUp(ctx context.Context, repositoryID int64, d digest.Digest) (found, error) {
 	rows, err := s.db.Query(ctx, `SELECT b.id, b.size, o.location_id, o.path,
 			CASE WHEN EXISTS (SELECT 1 FROM blob_ref r WHERE r.repo_id = $1 AND r.blob_id = b.id AND r.manifest_id > 0 AND r.lease_ms = 0) THEN 1 ELSE 0 END,
 			COALESCE((SELECT r.lease_ms FROM blob_ref r WHERE r.repo_id = $1 AND r.blob_id = b.id AND r.manifest_id = 0), 0)
@@ -133,17 +135,24 @@ func (s *Store) trust(ctx context.Context, p *place, b Blob) (bool, error) {
 	if err := p.driver.Check(ctx); err != nil {
 		return false, err
 	}
-	return false, s.markBad(ctx, p, b, size)
+	_, err = s.markBad(ctx, p, b, size)
+	return false, err
 }
 
-// markBad takes an object out of service. size is what was found, 0 when nothing was.
-func (s *Store) markBad(ctx context.Context, p *place, b Blob, size int64) error {
-	s.log.Error("an object is damaged and taken out of service", "digest", b.Digest.String(), "location", p.name, "path", b.Object.Path, "bytes", b.Size, "found", size)
-	return s.db.Hard(ctx, "mark object as bad", func(ctx context.Context, tx db.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE blob_object SET state = $3, since_ms = $4 WHERE location_id = $1 AND path = $2 AND state = 1`,
+// markBad takes an object out of service, unless it is no more in service anyway. size is what was found, 0 when nothing
+// was. Every repository's memory of the blob goes, since any may hold the object.
+func (s *Store) markBad(ctx context.Context, p *place, b Blob, size int64) (marked bool, err error) {
+	err = s.db.Hard(ctx, "mark object as bad", func(ctx context.Context, tx db.Tx) error {
+		tx.AfterCommit(s.memory.blobs.Drop)
+		n, err := tx.Exec(ctx, `UPDATE blob_object SET state = $3, since_ms = $4 WHERE location_id = $1 AND path = $2 AND state = 1`,
 			p.id, b.Object.Path, objectBad, s.nowMs())
+		marked = n > 0
 		return err
 	})
+	if err != nil || marked {
+		s.log.Error("an object is damaged and taken out of service", "digest", b.Digest.String(), "location", p.name, "path", b.Object.Path, "bytes", b.Size, "found", size, "error", err)
+	}
+	return marked, err
 }
 
 // distrust looks at the object that a blob already has at a location before another one is dropped in its favour.
@@ -164,7 +173,8 @@ func (s *Store) distrust(ctx context.Context, p *place, d digest.Digest) error {
 }
 
 // Open opens a blob's bytes. One whose size is not what its row says is taken out of service and not served. An error
-// of kind Internal then; Unavailable when the location is away.
+// of kind Internal then; Unavailable when the location is away. BLOB_UNKNOWN when the object was removed since the blob
+// was found: Stat says whether there is another one.
 func (s *Store) Open(ctx context.Context, b Blob) (Object, error) {
 	p, err := s.place(b.Object.Location)
 	if err != nil {
@@ -184,8 +194,12 @@ func (s *Store) Open(ctx context.Context, b Blob) (Object, error) {
 	if err := p.driver.Check(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.markBad(ctx, p, b, size); err != nil {
+	marked, err := s.markBad(ctx, p, b, size)
+	if err != nil {
 		return nil, err
+	}
+	if !marked {
+		return nil, blobUnknown(b.Digest)
 	}
 	return nil, problem.New(problem.Internal, "the content of blob %s is damaged: push it again", b.Digest)
 }
@@ -226,7 +240,7 @@ func (s *Store) Bytes(ctx context.Context, repositoryID int64, d digest.Digest, 
 	}
 	p, err := s.place(b.Object.Location)
 	if err == nil {
-		err = s.markBad(ctx, p, b, int64(content.Len()))
+		_, err = s.markBad(ctx, p, b, int64(content.Len()))
 	}
 	if err != nil {
 		return nil, err

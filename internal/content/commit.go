@@ -30,6 +30,7 @@ func (h *held) commit(ctx context.Context, want digest.Digest) (Blob, error) {
 	}
 	b := Blob{Digest: want, Size: h.session.Size}
 	err := h.store.db.Hard(ctx, "finish upload", func(ctx context.Context, tx db.Tx) (err error) {
+		h.store.memory.forget(tx, h.owner.RepositoryID, want)
 		b.ID, b.Object.Path, err = h.commitTx(ctx, tx, want)
 		return err
 	})

@@ -18,6 +18,7 @@ func (s *Store) Mount(ctx context.Context, d digest.Digest, from, to int64) (Blo
 	f, err := s.sound(ctx, from, d)
 	if err == nil {
 		err = s.db.Hard(ctx, "mount blob", func(ctx context.Context, tx db.Tx) error {
+			s.memory.forget(tx, to, d)
 			n, err := tx.Exec(ctx, `INSERT INTO blob_ref (repo_id, blob_id, manifest_id, lease_ms)
 				SELECT CAST($1 AS BIGINT), b.id, 0, CAST($2 AS BIGINT) FROM blob b WHERE b.id = $3 AND `+visibleIn("$4")+`
 				ON CONFLICT (repo_id, blob_id, manifest_id) DO UPDATE SET lease_ms =
@@ -76,6 +77,7 @@ func (s *Store) Unlink(ctx context.Context, repositoryID int64, d digest.Digest)
 		if err := refuseUsedTx(ctx, tx, repositoryID, id, d); err != nil {
 			return err
 		}
+		s.memory.forget(tx, repositoryID, d)
 		return s.unlinkTx(ctx, tx, repositoryID, id)
 	})
 }

@@ -25,6 +25,7 @@ type Options struct {
 	Lease      time.Duration    // L, PUSH_TEMP_TAG_EXPIRATION_SEC: how long a promise holds; 0 for an hour
 	MaxBlob    int64            // bytes a blob may have, MAXIMUM_LAYER_SIZE; 0 for no limit
 	MaxUploads int              // open uploads an account; 0 for 1,000
+	Memory     int64            // bytes for what was read, see DefaultMemory; 0: nothing is remembered
 	Clock      func() time.Time // nil for time.Now
 	Log        *slog.Logger     // nil for none
 }
@@ -54,6 +55,7 @@ type Store struct {
 	clock      func() time.Time
 	log        *slog.Logger
 	patience   time.Duration
+	memory     memory
 
 	// holder is this store's name in the upload rows it works on; empty when no other process can, which is so on
 	// SQLite: then claims live in memory alone.
@@ -93,6 +95,7 @@ func NewStore(ctx context.Context, o Options) (*Store, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.memory = newMemory(o.DB, o.Memory, s.clock)
 	if o.DB.Dialect() != db.SQLite {
 		s.holder = uuid.NewString()
 	}

@@ -48,7 +48,8 @@ func (r *Registry) deleteManifestTx(ctx context.Context, tx db.Tx, repo Reposito
 			return nil, err
 		}
 	}
-	del := deletion{repo: repo, window: window, now: r.now(), cause: uuid.New()}
+	r.memory.forgetMember(tx, repo, d)
+	del := deletion{memory: &r.memory, repo: repo, window: window, now: r.now(), cause: uuid.New()}
 	names, err := del.closeAllTx(ctx, tx, id, d)
 	if err != nil {
 		return nil, err
@@ -107,7 +108,7 @@ func (r *Registry) DeleteTag(ctx context.Context, repo Repository, name string) 
 		if err != nil {
 			return err
 		}
-		d := deletion{repo: repo, window: window, now: r.now(), cause: uuid.New()}
+		d := deletion{memory: &r.memory, repo: repo, window: window, now: r.now(), cause: uuid.New()}
 		p, err := lockTagTx(ctx, tx, repo, name)
 		if errors.Is(err, db.ErrNoRows) || err == nil && !p.alive(d.now) {
 			return manifestUnknown(Reference{Tag: name})

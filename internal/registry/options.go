@@ -7,6 +7,7 @@ import (
 
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/digest"
+	"github.com/longshore-registry/longshore/internal/identity"
 	"github.com/longshore-registry/longshore/internal/problem"
 	"github.com/longshore-registry/longshore/internal/registry/manifest"
 )
@@ -40,8 +41,10 @@ type Options struct {
 	SparseIndex bool // FEATURE_SPARSE_INDEX: an index may name manifests that are not here
 	Expiry      Expiry
 	Names       NameOptions
-	Clock       func() time.Time // nil: time.Now
-	Log         *slog.Logger     // nil: none
+	Memory      int64             // bytes for what was read, see DefaultMemory; 0: nothing is remembered
+	Accounts    *identity.Service // tells of changes of namespaces in this process; nil when it makes none
+	Clock       func() time.Time  // nil: time.Now
+	Log         *slog.Logger      // nil: none
 }
 
 // Registry keeps repositories and what is in them. Its methods may be called concurrently, by any number of processes
@@ -55,6 +58,7 @@ type Registry struct {
 	sparse  bool
 	expiry  Expiry
 	names   NameOptions
+	memory  memory
 	clock   func() time.Time
 	log     *slog.Logger
 }
@@ -72,6 +76,10 @@ func New(o Options) (*Registry, error) {
 	if r.expiry.Min > r.expiry.Max {
 		return nil, problem.New(problem.Invalid, "LABELED_EXPIRATION_MINIMUM (%s) is above LABELED_EXPIRATION_MAXIMUM (%s)",
 			r.expiry.Min, r.expiry.Max)
+	}
+	r.memory = newMemory(o.DB, o.Memory, r.clock)
+	if o.Accounts != nil {
+		o.Accounts.OnChange(r.memory.repositories.Drop)
 	}
 	return r, nil
 }

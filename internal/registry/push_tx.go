@@ -53,6 +53,7 @@ func (r *Registry) pushTx(ctx context.Context, tx db.Tx, repo Repository, c *can
 	if added && c.known {
 		return errMoved // its labels were in the rows that went
 	}
+	r.memory.forgetMember(tx, repo, c.digest)
 	if err := content.LinkTx(ctx, tx, repo.ID, id, blobs); err != nil {
 		return err
 	}

@@ -26,9 +26,26 @@ const selectRepository = `SELECT r.id, r.namespace_id, n.name, n.kind, n.enabled
 	FROM account n JOIN repository r ON r.namespace_id = n.id AND r.deleted_ms IS NULL AND r.state <> 3
 	WHERE n.deleted_ms IS NULL AND n.kind <> 3`
 
-// Repository finds a repository by name. NotFound, NAME_UNKNOWN.
+// Repository finds a repository by name, as it is now. NotFound, NAME_UNKNOWN.
 func (r *Registry) Repository(ctx context.Context, namespace, name string) (Repository, error) {
-	return scanRepository(r.db.QueryRow(ctx, repositoryByName, namespace, name))
+	if r.memory.exact {
+		repo, _, err := r.Remembered(ctx, namespace, name)
+		return repo, err
+	}
+	return r.memory.repositories.Fresh(ctx, repositoryName{namespace, name}, r.byName(namespace, name))
+}
+
+// Remembered is Repository for a pull of a manifest or blob. On PostgreSQL the answer may be 30 s old, which exact
+// denies: who is refused by it, or does not find what is asked for, is to ask Repository before saying so.
+func (r *Registry) Remembered(ctx context.Context, namespace, name string) (repo Repository, exact bool, err error) {
+	repo, err = r.memory.repositories.Get(ctx, repositoryName{namespace, name}, r.byName(namespace, name))
+	return repo, r.memory.exact || r.memory.repositories == nil, err
+}
+
+func (r *Registry) byName(namespace, name string) func(context.Context) (Repository, error) {
+	return func(ctx context.Context) (Repository, error) {
+		return scanRepository(r.db.QueryRow(ctx, repositoryByName, namespace, name))
+	}
 }
 
 // RepositoryByID finds a repository by its identifier. NotFound, NAME_UNKNOWN.
@@ -114,7 +131,11 @@ func (r *Registry) createTx(ctx context.Context, tx db.Tx, n NewRepository) (Rep
 			return Repository{}, err
 		}
 	}
-	return repositoryByID(ctx, tx, id)
+	repo, err := repositoryByID(ctx, tx, id)
+	if err == nil { // nobody may join a look-up that began before
+		tx.AfterCommit(func() { r.memory.repositories.Forget(repositoryName{repo.Namespace, repo.Name}) })
+	}
+	return repo, err
 }
 
 func visibility(public bool) int {
@@ -141,6 +162,7 @@ func (r *Registry) DeleteRepository(ctx context.Context, id int64) error {
 		if err != nil {
 			return err
 		}
+		r.memory.forgetRepositories(tx)
 		return reviewTx(ctx, tx, reviewRepository, id, 0, now+window*1000)
 	})
 }
@@ -161,6 +183,7 @@ func (r *Registry) SetState(ctx context.Context, id int64, state access.State) e
 		if err := tx.Lock(ctx, db.LockRepository, id, db.Exclusive); err != nil {
 			return err
 		}
+		r.memory.forgetRepositories(tx)
 		n, err := tx.Exec(ctx, `UPDATE repository SET state = $2 WHERE id = $1 AND deleted_ms IS NULL`, id, int64(state))
 		return changed(n, err)
 	})
@@ -168,7 +191,10 @@ func (r *Registry) SetState(ctx context.Context, id int64, state access.State) e
 
 // change updates one repository in a transaction of its own.
 func (r *Registry) change(ctx context.Context, query string, id int64, value any) error {
-	return changed(r.db.Exec(ctx, query, id, value))
+	return r.db.Hard(ctx, "change repository", func(ctx context.Context, tx db.Tx) error {
+		r.memory.forgetRepositories(tx)
+		return changed(tx.Exec(ctx, query, id, value))
+	})
 }
 
 func changed(n int64, err error) error {

@@ -45,6 +45,7 @@ func (r *Registry) tagTx(ctx context.Context, tx db.Tx, repo Repository, id int6
 	if err != nil {
 		return err
 	}
+	r.memory.forgetTags(tx, repo, c.tags...)
 	t := target{repo: repo, manifestID: id, digest: c.digest, lifetime: lifetime, window: window}
 	for _, name := range slices.Sorted(slices.Values(c.tags)) {
 		if err := r.moveTx(ctx, tx, name, t); err != nil {
@@ -143,6 +144,7 @@ func recordTx(ctx context.Context, tx db.Tx, repo Repository, p period, end int6
 
 // deletion ends periods of tags that a restore will open again together.
 type deletion struct {
+	memory *memory
 	repo   Repository
 	window time.Duration
 	now    int64
@@ -153,6 +155,7 @@ type deletion struct {
 func (d deletion) closeTx(ctx context.Context, tx db.Tx, periods []period) ([]string, error) {
 	var names []string
 	for _, p := range periods {
+		d.memory.forgetTags(tx, d.repo, p.name)
 		if err := recordTx(ctx, tx, d.repo, p, p.end(d.now), d.window, d.cause.String()); err != nil {
 			return nil, err
 		}

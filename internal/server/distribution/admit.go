@@ -25,6 +25,7 @@ type request struct {
 	claims    bearer.Claims      // what the token says; zero without a token
 	principal identity.Principal // for whom it speaks
 	place     place              // the repository, for routes that name one
+	perhaps   bool               // the place is from memory, and another process may have changed it
 	mayPush   bool               // set on rows that make promises
 }
 
@@ -51,6 +52,45 @@ func (p place) object() access.Object {
 // container is the namespace in which a missing repository would be made.
 func (p place) container() access.Object {
 	return access.Object{NamespaceID: p.owner.ID, Namespace: p.namespace, NamespaceKind: p.owner.Kind, NamespaceEnabled: p.owner.Enabled}
+}
+
+// locate finds the row's repository, or the namespace that it would be in. Only for what names bytes by their digest, or
+// a tag, which is looked up by itself, may the answer be from memory.
+func (q *request) locate(ctx context.Context) error {
+	if !q.row.remembers {
+		return q.locateNow(ctx)
+	}
+	repo, exact, err := q.options.Registry.Remembered(ctx, q.target.namespace, q.target.name)
+	if problem.Is(err, problem.NotFound) {
+		return q.locateNow(ctx)
+	}
+	q.place = place{repository: repo, namespace: q.target.namespace, name: q.target.name}
+	q.perhaps = !exact
+	return err
+}
+
+// locateNow finds the repository as it is now.
+func (q *request) locateNow(ctx context.Context) (err error) {
+	q.perhaps = false
+	q.place, err = q.Handler.locate(ctx, q.target.namespace, q.target.name)
+	return err
+}
+
+// serve answers a request that was admitted. When nothing was found in a repository that was remembered, another may
+// have taken its place.
+func (q *request) serve() error {
+	err := q.row.serve(q)
+	if !q.perhaps || !problem.Is(err, problem.NotFound) {
+		return err
+	}
+	before := q.place.repository.ID
+	if again := q.enter(q.r.Context(), q.locateNow); again != nil {
+		return again
+	}
+	if q.place.repository.ID == before {
+		return err
+	}
+	return q.row.serve(q)
 }
 
 // locate finds a repository, or the namespace that it would be in.
@@ -84,8 +124,16 @@ func (q *request) admit(ctx context.Context) error {
 		}
 		return nil
 	}
-	var err error
-	if q.place, err = q.locate(ctx, q.target.namespace, q.target.name); err != nil {
+	err := q.enter(ctx, q.locate)
+	if err != nil && q.perhaps { // what was remembered is good enough to let in, not to send away
+		err = q.enter(ctx, q.locateNow)
+	}
+	return err
+}
+
+// enter finds the row's repository and decides whether the request may use it.
+func (q *request) enter(ctx context.Context, locate func(context.Context) error) error {
+	if err := locate(ctx); err != nil {
 		return err
 	}
 	if err := q.authorize(ctx); err != nil {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/longshore-registry/longshore/internal/content"
+	"github.com/longshore-registry/longshore/internal/problem"
 )
 
 // Blobs never change, so that clients may keep them for ever; these are Quay's words for it.
@@ -26,7 +27,21 @@ func (q *request) headBlob() error {
 }
 
 // getBlob answers GET /v2/{name}/blobs/{digest}: a redirect where the storage can serve clients itself, else the bytes.
+// A blob that is not there is looked for twice: its object may have gone since it was found.
 func (q *request) getBlob() error {
+	var err error
+	for range 2 {
+		if err = q.getObject(); !problem.HasCode(err, "BLOB_UNKNOWN") {
+			return err
+		}
+		for _, described := range []string{"Docker-Content-Digest", "ETag", "Content-Type", "Accept-Ranges", "Cache-Control"} {
+			q.w.Header().Del(described)
+		}
+	}
+	return err
+}
+
+func (q *request) getObject() error {
 	ctx := q.r.Context()
 	blob, err := q.options.Content.Stat(ctx, q.place.repository.ID, q.target.digest, false)
 	if err != nil {

@@ -83,8 +83,7 @@ func (q *request) lookAgain(ctx context.Context) error {
 		return ctx.Err()
 	case <-time.After(makePause):
 	}
-	var err error
-	if q.place, err = q.locate(ctx, q.target.namespace, q.target.name); err != nil {
+	if err := q.locateNow(ctx); err != nil {
 		return err
 	}
 	return q.authorize(ctx)

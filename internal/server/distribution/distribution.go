@@ -144,7 +144,7 @@ func (q *request) handle() error {
 	if err := q.admit(q.r.Context()); err != nil {
 		return err
 	}
-	return q.row.serve(q)
+	return q.serve()
 }
 
 func (q *request) noMethod(allowed []string) error {

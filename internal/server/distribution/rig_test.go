@@ -71,7 +71,7 @@ func newRig(t *testing.T, d *db.DB, change ...func(*settings)) *rig {
 		options:  distribution.Options{Service: service, AdvertiseV2: true, BlacklistV2: "<1.6.0", ReferrersAPI: true},
 		policy:   access.Policy{AnonymousAccess: true},
 		identity: identity.Options{AppTokens: true},
-		registry: registry.Options{Names: registry.NameOptions{Extended: true, Library: "library"}},
+		registry: registry.Options{Memory: registry.DefaultMemory, Names: registry.NameOptions{Extended: true, Library: "library"}},
 	}
 	for _, c := range change {
 		c(&s)
@@ -94,9 +94,10 @@ func newRig(t *testing.T, d *db.DB, change ...func(*settings)) *rig {
 	if s.driver != nil {
 		location.Driver = s.driver(driver)
 	}
-	r.content, err = content.NewStore(t.Context(), content.Options{DB: d, Locations: []content.Location{location}, MaxBlob: s.maxBlob, Clock: r.clock.Now, Log: log})
+	r.content, err = content.NewStore(t.Context(), content.Options{Memory: content.DefaultMemory, DB: d, Locations: []content.Location{location}, MaxBlob: s.maxBlob, Clock: r.clock.Now, Log: log})
 	r.must(err)
 	s.registry.DB, s.registry.Content, s.registry.Clock, s.registry.Log = d, r.content, r.clock.Now, log
+	s.registry.Accounts = r.identity
 	r.registry, err = registry.New(s.registry)
 	r.must(err)
 	o := s.options

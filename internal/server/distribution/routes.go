@@ -28,9 +28,12 @@ type row struct {
 	kind     kind
 	need     need
 	absent   absence
-	promises bool   // to a caller who may push, a yes is kept for the lease's time
-	label    string // in metrics and the log
-	serve    func(*request) error
+	promises bool // to a caller who may push, a yes is kept for the lease's time
+	// remembers: on PostgreSQL the repository may be as it was 30 s ago. Only for what is found by digest, or by a tag,
+	// which is always asked for.
+	remembers bool
+	label     string // in metrics and the log
+	serve     func(*request) error
 }
 
 func routes() []row {
@@ -40,8 +43,8 @@ func routes() []row {
 		{method: get, kind: kindToken, need: needNothing, label: "token", serve: (*request).issueToken},
 		{method: get, kind: kindCatalog, need: needOptionalToken, label: "catalog", serve: (*request).catalog},
 
-		{method: head, kind: kindBlob, need: needPull, promises: true, label: "blob.head", serve: (*request).headBlob},
-		{method: get, kind: kindBlob, need: needPull, label: "blob.get", serve: (*request).getBlob},
+		{method: head, kind: kindBlob, need: needPull, promises: true, remembers: true, label: "blob.head", serve: (*request).headBlob},
+		{method: get, kind: kindBlob, need: needPull, remembers: true, label: "blob.get", serve: (*request).getBlob},
 		{method: remove, kind: kindBlob, need: needPush, label: "blob.delete", serve: (*request).deleteBlob},
 
 		{method: post, kind: kindUploads, need: needPush, absent: absentCreated, label: "upload.start", serve: (*request).startUpload},
@@ -50,8 +53,8 @@ func routes() []row {
 		{method: put, kind: kindUpload, need: needPush, label: "upload.finish", serve: (*request).finishUpload},
 		{method: remove, kind: kindUpload, need: needPush, label: "upload.cancel", serve: (*request).cancelUpload},
 
-		{method: head, kind: kindManifest, need: needPull, label: "manifest.head", serve: (*request).getManifest},
-		{method: get, kind: kindManifest, need: needPull, label: "manifest.get", serve: (*request).getManifest},
+		{method: head, kind: kindManifest, need: needPull, remembers: true, label: "manifest.head", serve: (*request).getManifest},
+		{method: get, kind: kindManifest, need: needPull, remembers: true, label: "manifest.get", serve: (*request).getManifest},
 		{method: put, kind: kindManifest, need: needPush, absent: absentCreated, label: "manifest.put", serve: (*request).putManifest},
 		{method: remove, kind: kindManifest, need: needPush, label: "manifest.delete", serve: (*request).deleteManifest},
 

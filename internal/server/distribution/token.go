@@ -122,7 +122,7 @@ func (q *request) reduce(ctx context.Context, s scope) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	place, err := q.locate(ctx, namespace, name)
+	place, err := q.Handler.locate(ctx, namespace, name)
 	if err != nil {
 		return nil, err
 	}
