@@ -32,27 +32,32 @@ func (c *checker) fail(format string, args ...any) {
 	c.faults = append(c.faults, fmt.Sprintf(format, args...))
 }
 
-// all checks the uploads that were left open, then the registers that were touched since the last crash and some more.
+// all checks the registers that were touched since the last crash and some more, then the uploads that were left open.
+// The two do not run at the same time: to continue an upload sets its blob, and a register is held against what the
+// clients did before the crash.
 func (c *checker) all(ctx context.Context, more int) []string {
 	open, keys := c.journal.take(more)
+	atOnce(keys, func(key string) { c.register(ctx, key) })
+	atOnce(open, func(o *opened) { c.upload(ctx, o) })
+	return c.faults
+}
+
+// atOnce does something with each element of a list, some at the same time.
+func atOnce[T any](list []T, do func(T)) {
 	var group sync.WaitGroup
-	work := make(chan func())
+	work := make(chan T)
 	for range actors {
 		group.Go(func() {
-			for do := range work {
-				do()
+			for x := range work {
+				do(x)
 			}
 		})
 	}
-	for _, o := range open {
-		work <- func() { c.upload(ctx, o) }
-	}
-	for _, key := range keys {
-		work <- func() { c.register(ctx, key) }
+	for _, x := range list {
+		work <- x
 	}
 	close(work)
 	group.Wait()
-	return c.faults
 }
 
 // register reads what a register holds and holds it against the journal.

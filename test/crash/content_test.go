@@ -15,7 +15,7 @@ func (a *actor) upload(ctx context.Context, how operation, b kept) (done bool, e
 	if how == uploadWhole {
 		s := a.sets(blobKey(b.repository, d), "present")
 		r, err := a.client.registry(ctx, http.MethodPost, "/v2/"+b.repository+"/blobs/uploads/?digest="+d, b.content, octets, b.repository)
-		return s.answered(r, err, http.StatusCreated)
+		return a.seen(ctx, s, r, err, http.StatusCreated)
 	}
 	o, err := a.begin(ctx, b)
 	if err != nil {
@@ -42,7 +42,7 @@ func (a *actor) upload(ctx context.Context, how operation, b kept) (done bool, e
 	o.ending = true
 	s := a.sets(blobKey(b.repository, d), "present")
 	r, err := a.client.registry(ctx, http.MethodPut, with(o.location, "digest="+d), rest, octets, b.repository)
-	if done, err = s.answered(r, err, http.StatusCreated); err != nil {
+	if done, err = a.seen(ctx, s, r, err, http.StatusCreated); err != nil {
 		a.journal.leave(o)
 	}
 	return done, err
@@ -134,7 +134,7 @@ func (a *actor) mount(ctx context.Context) error {
 	d := digestOf(b.content)
 	s := a.sets(blobKey(to, d), "present")
 	r, err := a.client.registry(ctx, http.MethodPost, "/v2/"+to+"/blobs/uploads/?mount="+d+"&from="+b.repository, nil, octets, to, b.repository)
-	_, err = s.answered(r, err, http.StatusCreated)
+	_, err = a.seen(ctx, s, r, err, http.StatusCreated)
 	return err
 }
 
@@ -169,8 +169,11 @@ func (a *actor) deleteBlob(ctx context.Context) error {
 		return a.step(ctx, uploadWhole)
 	}
 	d := digestOf(b.content)
+	if err := a.look(ctx, a.holds(blobKey(b.repository, d), "present")); err != nil {
+		return err
+	}
 	s := a.sets(blobKey(b.repository, d), "")
 	r, err := a.client.registry(ctx, http.MethodDelete, "/v2/"+b.repository+"/blobs/"+d, nil, nil, b.repository)
-	_, err = s.answered(r, err, http.StatusAccepted)
+	_, err = a.seen(ctx, s, r, err, http.StatusAccepted)
 	return err
 }

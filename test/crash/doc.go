@@ -3,8 +3,8 @@
 //
 // The tests have the build tag e2e and need a program that was built with the tag crashpoints; they build it themselves.
 // Concurrent clients push by all ways there are, mount, tag, delete, renew promises, sign in and out, and change robots,
-// permissions, repositories and organizations through the API, until the process dies at the point under test. Then,
-// after a restart within two seconds:
+// permissions, repositories and organizations through the API, and read back at once some of what they did, until the
+// process dies at the point under test. Then, after a restart within two seconds:
 //
 //   - what was answered 2xx is there with the right bytes, and what was deleted is not;
 //   - a tag, a robot's token and every other register has a value that the last acknowledged or an unanswered write gave;

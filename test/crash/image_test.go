@@ -50,7 +50,7 @@ func (a *actor) put(ctx context.Context, m manifest, tag, mediaType string) erro
 	}
 	s := a.sets(sets...)
 	r, err := a.client.registry(ctx, http.MethodPut, "/v2/"+m.repository+"/manifests/"+reference, m.bytes, http.Header{"Content-Type": {mediaType}}, m.repository)
-	_, err = s.answered(r, err, http.StatusCreated)
+	_, err = a.seen(ctx, s, r, err, http.StatusCreated)
 	return err
 }
 
@@ -81,7 +81,7 @@ func (a *actor) deleteTag(ctx context.Context) error {
 		return err
 	}
 	r, err := a.client.registry(ctx, http.MethodDelete, "/v2/"+repository+"/manifests/"+tag, nil, nil, repository)
-	_, err = s.answered(r, err, http.StatusAccepted, http.StatusNotFound)
+	_, err = a.seen(ctx, s, r, err, http.StatusAccepted, http.StatusNotFound)
 	return err
 }
 
@@ -94,6 +94,6 @@ func (a *actor) deleteManifest(ctx context.Context) error {
 	d := digestOf(m.bytes)
 	s := a.sets(manifestKey(m.repository, d), "", tagKey(m.repository, m.tag), "")
 	r, err := a.client.registry(ctx, http.MethodDelete, "/v2/"+m.repository+"/manifests/"+d, nil, nil, m.repository)
-	_, err = s.answered(r, err, http.StatusAccepted)
+	_, err = a.seen(ctx, s, r, err, http.StatusAccepted)
 	return err
 }

@@ -71,7 +71,7 @@ func points() []point {
 		moments("revoke-permission", changePermission, 2),
 		moments("create-repository", changeRepository, 2),
 		moments("delete-repository", changeRepository, 2),
-		moments("exec", changeRepository, 2),
+		moments("change-repository", changeRepository, 2),
 		moments("create-organization", changeOrganization, 3),
 		moments("delete-organization", changeOrganization, 2),
 		moments("store-session", changeSession, 3),
