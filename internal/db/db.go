@@ -92,8 +92,9 @@ type Tx interface {
 	// Lock takes the advisory lock (space, id) until the transaction ends; on SQLite it does nothing.
 	Lock(ctx context.Context, space LockSpace, id int64, mode LockMode) error
 	// AfterCommit registers what must happen once the transaction is committed and before Hard or Soft returns:
-	// dropping cache entries. It is not called when the transaction fails, but it is when the connection was lost
-	// during the commit, since the change may have happened.
+	// dropping cache entries. It must be quick and use no database. It is not called when the transaction fails, but it
+	// is when the commit was attempted and failed, since the change may have happened. On SQLite it comes before any
+	// other transaction that saw the change returns.
 	AfterCommit(func())
 }
 

@@ -22,7 +22,25 @@ func (w *writer) batch(q *lane, first *member) {
 	}
 	ran, lost := w.turns(q, queued, hard)
 	commit := slices.ContainsFunc(ran, func(m *member) bool { return !m.failed })
-	w.answer(ran, w.end(commit, lost))
+	err := w.end(commit, lost)
+	if lost == nil {
+		afterCommit(ran)
+	}
+	w.answer(ran, err)
+}
+
+// afterCommit runs what the members of a batch want done after its commit, also after one that failed, which may have
+// happened. It is done before any member is answered, in this batch or a later one: what a member says may rest on
+// another's change, such as that what it was to remove is gone, and whoever hears it must find the caches agree.
+func afterCommit(members []*member) {
+	for _, m := range members {
+		if m.failed {
+			continue
+		}
+		for _, fn := range m.after {
+			fn()
+		}
+	}
 }
 
 // turns lends the connection to one member after the other until the queue is empty or the batch long enough. It
@@ -91,6 +109,7 @@ func (w *writer) turn(m *member) (lent bool, lost error) {
 	start := time.Now()
 	m.grant <- grant{tx: tx}
 	m.failed = <-m.report != nil
+	m.after = tx.after
 	if took := time.Since(start); took > slowTurn {
 		w.log.Warn("a transaction held the database's writer", "transaction", m.request.name, "ms", took.Milliseconds())
 	}

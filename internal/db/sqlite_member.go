@@ -19,6 +19,7 @@ type member struct {
 	report  chan error // what the function returned
 	answer  chan error // what became of the batch
 	failed  bool       // what the writer was told; the writer's own
+	after   []func()   // what must happen after the commit; the writer's own
 }
 
 // grant is a member's turn, or the reason why it gets none.

@@ -86,13 +86,7 @@ func (w *writer) run(ctx context.Context, r request) error {
 	if err := <-m.answer; err != nil {
 		return err // also for one that failed: the rows its failure rests on are gone
 	}
-	if failed != nil {
-		return failed
-	}
-	for _, fn := range tx.after {
-		fn()
-	}
-	return nil
+	return failed
 }
 
 // loop forms batches until close. It ends after the last one that was begun.
