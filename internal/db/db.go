@@ -21,6 +21,7 @@ import (
 	"context"
 	"database/sql"
 	"log/slog"
+	"sync/atomic"
 	"time"
 )
 
@@ -124,6 +125,7 @@ type DB struct {
 	sqlite  *sqliteEngine // nil on PostgreSQL
 	address Address
 	watch   func(transaction string, m Moment) error // nil for nobody
+	queries atomic.Uint64
 }
 
 // Dialect says which database answers.
@@ -132,11 +134,13 @@ func (d *DB) Dialect() Dialect { return d.dialect }
 // Query reads outside a transaction. On SQLite it cannot write. The rows hold a connection until they are closed, so
 // no other query may wait for them to be.
 func (d *DB) Query(ctx context.Context, query string, args ...any) (Rows, error) {
+	d.queries.Add(1)
 	return d.engine.Query(ctx, query, args...)
 }
 
 // QueryRow reads one row outside a transaction. On SQLite it cannot write.
 func (d *DB) QueryRow(ctx context.Context, query string, args ...any) Row {
+	d.queries.Add(1)
 	return d.engine.QueryRow(ctx, query, args...)
 }
 

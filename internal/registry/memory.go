@@ -26,12 +26,15 @@ const (
 // On PostgreSQL that makes a process see its own changes; those of others it sees after rememberedAge. A tag's target
 // could not be that old, since whoever pushes a tag must see it from then on at every replica: it is asked each time.
 //
+// While the database of several processes is away, what is remembered goes on being used for rememberedSpare, a tag's
+// last answer too. That is for pulls, which would fail otherwise; nothing is written on the strength of it.
+//
 // That something is not there is remembered nowhere. Identifiers of rows are never used twice. What changes these
 // tables in this process must do it through this package, or call Forget.
 type memory struct {
 	exact        bool
 	repositories *aged.Cache[repositoryName, Repository]
-	tags         *aged.Cache[tagName, tagged] // nil unless exact
+	tags         *aged.Cache[tagName, tagged] // unless exact, the last answers, for when the database is away
 	members      *aged.Cache[member, int64]   // to the manifest's row
 	manifests    *aged.Cache[digest.Digest, Manifest]
 	asking       *tagQueue // nil if exact
@@ -79,8 +82,8 @@ func newMemory(d *db.DB, bytes int64, clock func() time.Time) memory {
 	m.manifests = aged.NewWeighed(manifests, share(8), func(_ digest.Digest, v Manifest) int {
 		return 500 + len(v.Bytes) + len(v.MediaType) + len(v.ArtifactType) + len(v.ConfigType)
 	})
+	m.tags = aged.NewWeighed(o, share(6), func(k tagName, _ tagged) int { return 300 + len(k.name) })
 	if m.exact {
-		m.tags = aged.NewWeighed(o, share(6), func(k tagName, _ tagged) int { return 300 + len(k.name) })
 		d.OnForeignCommit(m.drop)
 	} else {
 		m.asking = newTagQueue(d)
@@ -101,7 +104,7 @@ func (r *Registry) Forget() { r.memory.drop() }
 
 // forgetTags registers with a transaction that it changes tags.
 func (m *memory) forgetTags(tx db.Tx, repo Repository, names ...string) {
-	if m.tags == nil || len(names) == 0 {
+	if len(names) == 0 {
 		return
 	}
 	tx.AfterCommit(func() {

@@ -269,8 +269,13 @@ func TestAWarmPullAsksNoDatabase(t *testing.T) {
 				t.Errorf("by digest: %s", got)
 			}
 			got, err := f.reg.Manifest(t.Context(), f.repo, tag)
-			if asked := kind != dbtest.SQLite; asked != (err != nil) {
-				t.Errorf("by tag: %s, %v", got.Digest, err)
+			if asked := kind != dbtest.SQLite; err != nil || asked != got.Stale || got.Digest.String() != want {
+				t.Errorf("by tag: %s, stale %t, %v", got.Digest, got.Stale, err)
+			}
+			for _, ref := range []registry.Reference{{Tag: "other"}, {Digest: digest.Digest.Algorithm().Of([]byte("other"))}} {
+				if _, err := f.reg.Manifest(t.Context(), f.repo, ref); err == nil || problem.Is(err, problem.NotFound) {
+					t.Errorf("%v, which is not remembered: %v", ref, err)
+				}
 			}
 		})
 	}

@@ -30,14 +30,15 @@ const (
 // MANIFEST_UNKNOWN, or TAG_EXPIRED for a tag that only the history has.
 //
 // By digest a manifest is readable as long as it is in the repository and was not deleted, whatever happened to its
-// tags; that another process deleted it on PostgreSQL counts here within 30 s. A tag is always as of now. Whether it has
-// expired is decided here, not by the worker that clears it away.
+// tags; that another process deleted it on PostgreSQL counts here within 30 s. A tag is always as of now, but while
+// PostgreSQL is away it is what it was last, and the answer is Stale. Whether it has expired is decided here, not by the
+// worker that clears it away. Unavailable when the database is away and the answer is not remembered.
 func (r *Registry) Manifest(ctx context.Context, repo Repository, ref Reference) (Manifest, error) {
 	if !ref.Digest.IsZero() {
 		return r.manifestOf(ctx, repo, ref.Digest)
 	}
 	var m Manifest // set when it was read together with the tag
-	t, err := r.tag(ctx, repo, ref.Tag, &m)
+	t, stale, err := r.tag(ctx, repo, ref.Tag, &m)
 	switch {
 	case errors.Is(err, db.ErrNoRows):
 		return Manifest{}, r.absent(ctx, repo, ref)
@@ -48,15 +49,18 @@ func (r *Registry) Manifest(ctx context.Context, repo Repository, ref Reference)
 	case m.ID != 0:
 		return m, nil
 	}
-	return r.read(ctx, ref, t.digest, t.manifestID)
+	m, err = r.read(ctx, ref, t.digest, t.manifestID)
+	m.Stale = stale
+	return m, err
 }
 
-// tag finds what a tag points at. db.ErrNoRows. If that took a query which gave the manifest too, it is put into m.
-func (r *Registry) tag(ctx context.Context, repo Repository, name string, m *Manifest) (tagged, error) {
+// tag finds what a tag points at; stale says what it was when the database was last asked. db.ErrNoRows. If that took a query which gave the manifest too, it is put into m.
+func (r *Registry) tag(ctx context.Context, repo Repository, name string, m *Manifest) (t tagged, stale bool, err error) {
+	key := tagName{repo.ID, name}
 	if r.memory.asking != nil {
-		return r.memory.asking.ask(ctx, tagName{repo.ID, name})
+		return r.memory.tags.Now(ctx, key, func(ctx context.Context) (tagged, error) { return r.memory.asking.ask(ctx, key) })
 	}
-	return r.memory.tags.Get(ctx, tagName{repo.ID, name}, func(ctx context.Context) (tagged, error) {
+	t, err = r.memory.tags.Get(ctx, key, func(ctx context.Context) (tagged, error) {
 		var t tagged
 		var err error
 		*m, err = scanManifest(r.db.QueryRow(ctx, manifestByTag, repo.ID, name), &t.expires)
@@ -67,6 +71,7 @@ func (r *Registry) tag(ctx context.Context, repo Repository, name string, m *Man
 		r.keep(*m)
 		return t, nil
 	})
+	return t, false, err
 }
 
 // manifestOf reads a manifest by digest.

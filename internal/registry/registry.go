@@ -51,6 +51,7 @@ type Manifest struct {
 	ArtifactType string
 	ConfigType   string
 	LayersSize   int64 // bytes, compressed; 0 for an index
+	Stale        bool  // the tag pointed at it when the database last answered, which is away now
 }
 
 // Reference names a manifest in a repository by tag or by digest; exactly one is set.

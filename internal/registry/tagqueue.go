@@ -19,7 +19,7 @@ const (
 // leaves with the others that waited, and never joins a query that has begun. So whoever was told that a tag was pushed,
 // at whatever replica, finds it.
 type tagQueue struct {
-	db *db.DB
+	read func(context.Context, []*tagQuestion) (map[tagName]tagged, error)
 
 	mu      sync.Mutex
 	waiting []*tagQuestion
@@ -34,7 +34,11 @@ type tagQuestion struct {
 	err   error
 }
 
-func newTagQueue(d *db.DB) *tagQueue { return &tagQueue{db: d} }
+func newTagQueue(d *db.DB) *tagQueue {
+	return &tagQueue{read: func(ctx context.Context, questions []*tagQuestion) (map[tagName]tagged, error) {
+		return readTags(ctx, d, questions)
+	}}
+}
 
 // ask finds the target of a tag in a repository that exists. db.ErrNoRows.
 func (q *tagQueue) ask(ctx context.Context, tag tagName) (tagged, error) {
@@ -85,7 +89,7 @@ func (q *tagQueue) take() []*tagQuestion {
 func (q *tagQueue) answer(ctx context.Context, batch []*tagQuestion) {
 	ctx, cancel := context.WithTimeout(ctx, tagTimeout)
 	defer cancel()
-	targets, err := readTags(ctx, q.db, batch)
+	targets, err := q.read(ctx, batch)
 	for _, question := range batch {
 		question.to, question.found = targets[question.tag]
 		question.err = err

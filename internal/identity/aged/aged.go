@@ -121,6 +121,15 @@ func (c *Cache[K, V]) Get(ctx context.Context, key K, load func(context.Context)
 	return v, err
 }
 
+// Has reports whether an answer that may be used is in memory.
+func (c *Cache[K, V]) Has(key K) bool {
+	if c == nil {
+		return false
+	}
+	_, age, ok := c.kept(key)
+	return ok && age < c.options.Age
+}
+
 // current reports whether what was kept has not been dropped or forgotten since.
 func (c *Cache[K, V]) current(key K) bool {
 	_, _, ok := c.kept(key)
@@ -136,6 +145,18 @@ func (c *Cache[K, V]) Fresh(ctx context.Context, key K, load func(context.Contex
 	v, err := load(ctx)
 	c.settle(key, v, err, asked, m)
 	return v, err
+}
+
+// Now is Fresh that gives the last answer while the source is away, unless it is older than Spare: old says that it did.
+func (c *Cache[K, V]) Now(ctx context.Context, key K, load func(context.Context) (V, error)) (v V, old bool, err error) {
+	v, err = c.Fresh(ctx, key, load)
+	if c == nil || !problem.Is(err, problem.Unavailable) {
+		return v, false, err
+	}
+	if kept, age, ok := c.kept(key); ok && age < c.options.Spare {
+		return kept, true, nil
+	}
+	return v, false, err
 }
 
 // Keep keeps an answer that can never become another one.
@@ -176,8 +197,8 @@ func (c *Cache[K, V]) mark(key K) mark {
 	return mark{drops: c.drops.Load(), forgets: s.forgets}
 }
 
-// settle keeps an answer unless its key was forgotten since the question was put, or a later question was answered
-// first. That all was dropped since is seen by whoever reads the entry. An error that is an answer, such as that a thing
+// settle keeps an answer unless its key was forgotten or all was dropped since the question was put, or a later question
+// was answered first. A drop that comes at this moment is seen by whoever reads the entry. An error that is an answer, such as that a thing
 // is gone, ends the old one.
 func (c *Cache[K, V]) settle(key K, v V, err error, asked time.Time, m mark) {
 	if err != nil {
@@ -189,7 +210,7 @@ func (c *Cache[K, V]) settle(key K, v V, err error, asked time.Time, m mark) {
 	s := c.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.forgets != m.forgets {
+	if s.forgets != m.forgets || c.drops.Load() != m.drops {
 		return
 	}
 	if e, ok := c.entries.GetIfPresent(key); ok && e.drops == m.drops && e.asked.After(asked) && !e.asked.After(c.options.Clock()) {

@@ -21,6 +21,9 @@ func (q *request) getManifest() error {
 		return err
 	}
 	header := q.w.Header()
+	if m.Stale {
+		header.Set("Warning", `110 - "the database is away: the tag is as it was last seen"`) // RFC 7234, 5.5.1
+	}
 	header.Set("Docker-Content-Digest", m.Digest.String())
 	header.Set("ETag", `"`+m.Digest.String()+`"`)
 	if matchesETag(q.r.Header.Get("If-None-Match"), header.Get("ETag")) {

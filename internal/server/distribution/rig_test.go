@@ -59,6 +59,7 @@ type settings struct {
 	registry registry.Options
 	listener func(net.Listener) net.Listener
 	storage  func(dir string) // is told where blobs lie
+	folder   string           // where blobs lie; empty for a folder of its own
 	driver   func(*fs.Driver) content.Driver
 	maxBlob  int64
 	tls      bool
@@ -84,7 +85,10 @@ func newRig(t *testing.T, d *db.DB, change ...func(*settings)) *rig {
 	r.access = access.NewAuthority(access.Options{DB: d, Policy: s.policy, Accounts: r.identity, Clock: r.clock.Now})
 	r.tokens, err = bearer.New(t.Context(), bearer.Options{DB: d, DatabaseSecretKey: secretKey, Clock: r.clock.Now, Log: log})
 	r.must(err)
-	dir := t.TempDir()
+	dir := s.folder
+	if dir == "" {
+		dir = t.TempDir()
+	}
 	if s.storage != nil {
 		s.storage(dir)
 	}
