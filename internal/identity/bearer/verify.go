@@ -21,6 +21,12 @@ const tokenCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 
 type tokenHash [sha256.Size]byte
 
+// hashOf needs no memory for a token of usual length.
+func hashOf(token string) tokenHash {
+	var space [1536]byte
+	return sha256.Sum256(append(space[:0], token...))
+}
+
 // verifiedToken is a token whose signature, issuer and form were right. Its times, audience and key are asked about at
 // each use.
 type verifiedToken struct {
@@ -43,7 +49,7 @@ func (a *Authority) Verify(ctx context.Context, token, audience string) (Claims,
 	if len(token) > maxToken {
 		return Claims{}, refused("has %d bytes, allowed are %d", len(token), maxToken)
 	}
-	t, ok := a.verified.GetIfPresent(sha256.Sum256([]byte(token)))
+	t, ok := a.verified.GetIfPresent(hashOf(token))
 	if !ok {
 		var err error
 		if t, err = a.check(ctx, token); err != nil {
@@ -183,7 +189,7 @@ func (a *Authority) keep(token, kid string, c Claims) {
 	for _, r := range c.Access {
 		weight += 96 + len(r.Name) + 20*len(r.Actions)
 	}
-	a.verified.Set(sha256.Sum256([]byte(token)), verifiedToken{claims: c, kid: kid, weight: uint32(weight)})
+	a.verified.Set(hashOf(token), verifiedToken{claims: c, kid: kid, weight: uint32(weight)})
 }
 
 func refused(format string, args ...any) error {

@@ -20,13 +20,14 @@ func (q *request) getManifest() error {
 	if err != nil {
 		return err
 	}
-	header := q.w.Header()
+	header, name := q.w.Header(), m.Digest.String()
 	if m.Stale {
 		header.Set("Warning", `110 - "the database is away: the tag is as it was last seen"`) // RFC 7234, 5.5.1
 	}
-	header.Set("Docker-Content-Digest", m.Digest.String())
-	header.Set("ETag", `"`+m.Digest.String()+`"`)
-	if matchesETag(q.r.Header.Get("If-None-Match"), header.Get("ETag")) {
+	etag := `"` + name + `"`
+	header.Set("Docker-Content-Digest", name)
+	header.Set("ETag", etag)
+	if matchesETag(q.r.Header.Get("If-None-Match"), etag) {
 		q.w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
