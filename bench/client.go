@@ -76,7 +76,7 @@ func absolute(base, path string) string {
 func (c *client) token(ctx context.Context, path string) (string, error) {
 	name := strings.TrimPrefix(strings.TrimPrefix(path, c.base), "/v2/")
 	for _, cut := range []string{"/blobs/", "/manifests/", "/tags/"} {
-		if i := strings.Index(name, cut); i >= 0 {
+		if i := strings.LastIndex(name, cut); i >= 0 {
 			name = name[:i]
 		}
 	}
