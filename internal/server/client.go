@@ -1,9 +1,9 @@
 package server
 
 import (
-	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/longshore-registry/longshore/internal/server/record"
@@ -84,13 +84,21 @@ func lastItem(values []string) string {
 	return strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
 }
 
-// validHost keeps anything but host[:port] out of links.
+// validHost keeps anything but host[:port] out of links: a name in its ASCII form, an IPv4 address, or an IPv6 address
+// in brackets.
 func validHost(host string) bool {
-	if host == "" || strings.ContainsAny(host, "/\\@?#\"' \t") {
-		return false
+	if at := strings.LastIndexByte(host, ':'); at >= 0 && !strings.HasSuffix(host, "]") {
+		if _, err := strconv.ParseUint(host[at+1:], 10, 16); err != nil {
+			return false
+		}
+		host = host[:at]
 	}
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
+	if literal, ok := strings.CutPrefix(host, "["); ok {
+		literal, ok = strings.CutSuffix(literal, "]")
+		ip, err := netip.ParseAddr(literal)
+		return ok && err == nil && ip.Is6() && ip.Zone() == ""
 	}
-	return host != ""
+	return host != "" && !strings.ContainsFunc(host, func(c rune) bool {
+		return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '-' || c == '_')
+	})
 }

@@ -55,11 +55,3 @@ func TestWhereTheClientIs(t *testing.T) {
 		})
 	}
 }
-
-func FuzzForwardedFor(f *testing.F) {
-	f.Add("1.2.3.4, 5.6.7.8", 1)
-	f.Add(",,,", 3)
-	f.Fuzz(func(t *testing.T, header string, proxies int) {
-		Address{Proxies: proxies, ProxiesOn: true}.forwardedFor([]string{header})
-	})
-}
