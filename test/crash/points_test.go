@@ -76,7 +76,7 @@ func points() []point {
 		moments("delete-organization", changeOrganization, 2),
 		moments("store-session", changeSession, 3),
 		moments("delete-session", changeSession, 2),
-		moments("end-sessions", changeSession, 1),
+		moments("end-sessions", changeSession, 2),
 		late(moments("lease-blob", leaseBlob, 3)),
 		answer("POST-uploads", uploadWhole, 8),
 		answer("PATCH-uploads", uploadChunks, 8),
@@ -97,7 +97,7 @@ func points() []point {
 		answer("POST-organization", changeOrganization, 3),
 		answer("DELETE-organization", changeOrganization, 2),
 		answer("POST-signin", changeSession, 2),
-		answer("POST-signout", changeSession, 1),
+		answer("POST-signout", changeSession, 2),
 	} {
 		list = append(list, some...)
 	}
