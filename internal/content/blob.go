@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"time"
@@ -86,10 +87,13 @@ func (s *Store) promise(ctx context.Context, repositoryID int64, f found) error 
 	return err
 }
 
+// published is the expression for Locator.Published.
+const published = `CASE WHEN o.inherited = 0 THEN o.since_ms ELSE 0 END`
+
 // lookUp reads a visible blob's rows, with the object in the configured location that comes first. A blob without a live
 // object is unknown.
 func (s *Store) lookUp(ctx context.Context, repositoryID int64, d digest.Digest) (found, error) {
-	rows, err := s.db.Query(ctx, `SELECT b.id, b.size, o.location_id, o.path,
+	rows, err := s.db.Query(ctx, `SELECT b.id, b.size, o.location_id, o.path, `+published+`,
 			CASE WHEN EXISTS (SELECT 1 FROM blob_ref r WHERE r.repo_id = $1 AND r.blob_id = b.id AND r.manifest_id > 0 AND r.lease_ms = 0) THEN 1 ELSE 0 END,
 			COALESCE((SELECT r.lease_ms FROM blob_ref r WHERE r.repo_id = $1 AND r.blob_id = b.id AND r.manifest_id = 0), 0)
 		FROM blob b JOIN blob_object o ON o.blob_id = b.id
@@ -102,7 +106,7 @@ func (s *Store) lookUp(ctx context.Context, repositoryID int64, d digest.Digest)
 	for rows.Next() {
 		f := found{Blob: Blob{Digest: d}}
 		var location, used int64
-		if err := rows.Scan(&f.ID, &f.Size, &location, &f.Object.Path, &used, &f.lease); err != nil {
+		if err := rows.Scan(&f.ID, &f.Size, &location, &f.Object.Path, &f.Object.Published, &used, &f.lease); err != nil {
 			return found{}, err
 		}
 		f.used = used != 0
@@ -135,13 +139,16 @@ func (s *Store) trust(ctx context.Context, p *place, b Blob) (bool, error) {
 	if err := p.driver.Check(ctx); err != nil {
 		return false, err
 	}
-	_, err = s.markBad(ctx, p, b, size)
+	_, err = s.markBad(ctx, p, b, sizeIs(size))
 	return false, err
 }
 
-// markBad takes an object out of service, unless it is no more in service anyway. size is what was found, 0 when nothing
-// was. Every repository's memory of the blob goes, since any may hold the object.
-func (s *Store) markBad(ctx context.Context, p *place, b Blob, size int64) (marked bool, err error) {
+// sizeIs says what is wrong with an object whose size is not right; 0 when there is none.
+func sizeIs(size int64) string { return fmt.Sprintf("it has %d bytes", size) }
+
+// markBad takes an object out of service, unless it is no more in service anyway. found says what is wrong with it. Every
+// repository's memory of the blob goes, since any may hold the object.
+func (s *Store) markBad(ctx context.Context, p *place, b Blob, found string) (marked bool, err error) {
 	err = s.db.Hard(ctx, "mark object as bad", func(ctx context.Context, tx db.Tx) error {
 		tx.AfterCommit(s.memory.blobs.Drop)
 		n, err := tx.Exec(ctx, `UPDATE blob_object SET state = $3, since_ms = $4 WHERE location_id = $1 AND path = $2 AND state = 1`,
@@ -150,58 +157,36 @@ func (s *Store) markBad(ctx context.Context, p *place, b Blob, size int64) (mark
 		return err
 	})
 	if err != nil || marked {
-		s.log.Error("an object is damaged and taken out of service", "digest", b.Digest.String(), "location", p.name, "path", b.Object.Path, "bytes", b.Size, "found", size, "error", err)
+		s.log.Error("an object is damaged and taken out of service: push the blob again", "digest", b.Digest.String(),
+			"location", p.name, "path", b.Object.Path, "bytes", b.Size, "found", found, "error", err)
 	}
 	return marked, err
 }
 
-// distrust looks at the object that a blob already has at a location before another one is dropped in its favour.
+// distrust looks at the object that a blob already has at a location before another one is dropped in its favour. A file
+// that was touched is read: who pushes a blob again may do so because it is damaged.
 func (s *Store) distrust(ctx context.Context, p *place, d digest.Digest) error {
 	if p.files == nil {
 		return nil
 	}
 	b := Blob{Digest: d}
-	err := s.db.QueryRow(ctx, `SELECT b.id, b.size, o.path FROM blob b JOIN blob_object o ON o.blob_id = b.id
-		WHERE b.digest = $1 AND o.location_id = $2 AND o.state = 1 ORDER BY o.id LIMIT 1`, d, p.id).Scan(&b.ID, &b.Size, &b.Object.Path)
+	err := s.db.QueryRow(ctx, `SELECT b.id, b.size, o.path, `+published+` FROM blob b JOIN blob_object o ON o.blob_id = b.id
+		WHERE b.digest = $1 AND o.location_id = $2 AND o.state = 1 ORDER BY o.id LIMIT 1`, d, p.id).Scan(&b.ID, &b.Size, &b.Object.Path, &b.Object.Published)
 	if noRows(err) {
 		return nil
 	}
+	if err != nil {
+		return err
+	}
+	b.Object.Location = p.name
+	o, err := s.OpenPart(ctx, b)
 	if err == nil {
-		_, err = s.trust(ctx, p, b)
+		return o.Close()
+	}
+	if problem.Is(err, problem.Internal) || problem.HasCode(err, "BLOB_UNKNOWN") {
+		return nil // it is out of service now
 	}
 	return err
-}
-
-// Open opens a blob's bytes. One whose size is not what its row says is taken out of service and not served. An error
-// of kind Internal then; Unavailable when the location is away. BLOB_UNKNOWN when the object was removed since the blob
-// was found: Stat says whether there is another one.
-func (s *Store) Open(ctx context.Context, b Blob) (Object, error) {
-	p, err := s.place(b.Object.Location)
-	if err != nil {
-		return nil, err
-	}
-	o, err := p.driver.Open(ctx, b.Object.Path)
-	if err == nil && o.Size() == b.Size {
-		return o, nil
-	}
-	var size int64
-	if err == nil {
-		size = o.Size()
-		o.Close()
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	if err := p.driver.Check(ctx); err != nil {
-		return nil, err
-	}
-	marked, err := s.markBad(ctx, p, b, size)
-	if err != nil {
-		return nil, err
-	}
-	if !marked {
-		return nil, blobUnknown(b.Digest)
-	}
-	return nil, problem.New(problem.Internal, "the content of blob %s is damaged: push it again", b.Digest)
 }
 
 // RedirectURL gives a URL that serves the blob for a limited time, empty when its location cannot make one.
@@ -239,11 +224,8 @@ func (s *Store) Bytes(ctx context.Context, repositoryID int64, d digest.Digest, 
 		return content.Bytes(), nil
 	}
 	p, err := s.place(b.Object.Location)
-	if err == nil {
-		_, err = s.markBad(ctx, p, b, int64(content.Len()))
-	}
 	if err != nil {
 		return nil, err
 	}
-	return nil, problem.New(problem.Internal, "the content of blob %s is damaged: push it again", d)
+	return nil, s.refuse(ctx, p, b, otherBytes)
 }

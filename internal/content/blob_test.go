@@ -418,7 +418,11 @@ func TestFolderThatIsAwayIsNotTakenForDamage(t *testing.T) {
 func TestOpenBlobIsAFile(t *testing.T) {
 	eachFiles(t, func(t *testing.T, e *env) {
 		s := e.store()
-		b := e.push(s, alice, random(1, 100))
+		e.push(s, alice, random(1, 100_000))
+		b, err := s.Stat(t.Context(), alice.RepositoryID, sha256Of(random(1, 100_000)), false)
+		if err != nil {
+			t.Fatal(err)
+		}
 		o, err := s.Open(t.Context(), b)
 		if err != nil {
 			t.Fatal(err)
@@ -428,7 +432,7 @@ func TestOpenBlobIsAFile(t *testing.T) {
 		if f == nil {
 			t.Fatal("the object does not give its file")
 		}
-		if _, err := o.Seek(90, io.SeekStart); err != nil {
+		if _, err := o.Seek(99_990, io.SeekStart); err != nil {
 			t.Fatal(err)
 		}
 		if rest, err := io.ReadAll(f); err != nil || len(rest) != 10 {

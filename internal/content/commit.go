@@ -31,48 +31,48 @@ func (h *held) commit(ctx context.Context, want digest.Digest) (Blob, error) {
 	b := Blob{Digest: want, Size: h.session.Size}
 	err := h.store.db.Hard(ctx, "finish upload", func(ctx context.Context, tx db.Tx) (err error) {
 		h.store.memory.forget(tx, h.owner.RepositoryID, want)
-		b.ID, b.Object.Path, err = h.commitTx(ctx, tx, want)
+		b.ID, b.Object, err = h.commitTx(ctx, tx, want)
 		return err
 	})
 	if err != nil {
 		return Blob{}, err
 	}
 	h.taken = false
-	b.Object.Location = h.place.name
 	if b.Object.Path != h.session.Object {
 		h.store.dropDying(ctx, h.place, h.session.Object)
 	}
 	return b, nil
 }
 
-// commitTx gives the blob and the path of its object at this location: the one just written, unless the blob had one.
-func (h *held) commitTx(ctx context.Context, tx db.Tx, want digest.Digest) (id int64, path string, err error) {
+// commitTx gives the blob and its object at this location: the one just written, unless the blob had one.
+func (h *held) commitTx(ctx context.Context, tx db.Tx, want digest.Digest) (id int64, at Locator, err error) {
 	n, err := tx.Exec(ctx, `DELETE FROM upload WHERE uuid = $1 AND repo_id = $2 AND version = $3 AND COALESCE(holder, '') = $4`,
 		h.session.ID, h.owner.RepositoryID, h.version, h.holder)
 	if err != nil {
-		return 0, "", err
+		return 0, at, err
 	}
 	if n != 1 {
 		return h.committedTx(ctx, tx, want)
 	}
 	if id, err = upsertBlobTx(ctx, tx, want, h.session.Size, h.store.nowMs()); err != nil {
-		return 0, "", err
+		return 0, at, err
 	}
-	if path, err = h.objectTx(ctx, tx, id); err != nil {
-		return 0, "", err
+	if at, err = h.objectTx(ctx, tx, id); err != nil {
+		return 0, at, err
 	}
-	return id, path, leaseTx(ctx, tx, h.owner.RepositoryID, id, h.store.leaseEnd())
+	return id, at, leaseTx(ctx, tx, h.owner.RepositoryID, id, h.store.leaseEnd())
 }
 
 // committedTx is for a transaction that is run again although it had been committed: the row is gone because this
 // very object became the blob's.
-func (h *held) committedTx(ctx context.Context, tx db.Tx, want digest.Digest) (id int64, path string, err error) {
-	err = tx.QueryRow(ctx, `SELECT b.id FROM blob_object o JOIN blob b ON b.id = o.blob_id
-		WHERE o.location_id = $1 AND o.path = $2 AND b.digest = $3`, h.place.id, h.session.Object, want).Scan(&id)
+func (h *held) committedTx(ctx context.Context, tx db.Tx, want digest.Digest) (id int64, at Locator, err error) {
+	at = Locator{Location: h.place.name, Path: h.session.Object}
+	err = tx.QueryRow(ctx, `SELECT b.id, `+published+` FROM blob_object o JOIN blob b ON b.id = o.blob_id
+		WHERE o.location_id = $1 AND o.path = $2 AND b.digest = $3`, h.place.id, h.session.Object, want).Scan(&id, &at.Published)
 	if noRows(err) {
-		return 0, "", errFenced
+		return 0, at, errFenced
 	}
-	return id, h.session.Object, err
+	return id, at, err
 }
 
 // upsertBlobTx finds or inserts a blob's row and locks it.
@@ -87,19 +87,22 @@ func upsertBlobTx(ctx context.Context, tx db.Tx, d digest.Digest, size, now int6
 }
 
 // objectTx records the upload's object as the blob's, or as dying when the blob has a live one here.
-func (h *held) objectTx(ctx context.Context, tx db.Tx, blobID int64) (path string, err error) {
-	err = tx.QueryRow(ctx, `SELECT path FROM blob_object WHERE blob_id = $1 AND location_id = $2 AND state = $3 ORDER BY id LIMIT 1`,
-		blobID, h.place.id, objectLive).Scan(&path)
+func (h *held) objectTx(ctx context.Context, tx db.Tx, blobID int64) (at Locator, err error) {
+	now := h.store.nowMs()
+	at.Location = h.place.name
+	err = tx.QueryRow(ctx, `SELECT o.path, `+published+` FROM blob_object o
+		WHERE o.blob_id = $1 AND o.location_id = $2 AND o.state = $3 ORDER BY o.id LIMIT 1`,
+		blobID, h.place.id, objectLive).Scan(&at.Path, &at.Published)
 	owner, state := any(nil), objectDying
 	if noRows(err) {
-		path, owner, state, err = h.session.Object, blobID, objectLive, nil
+		at.Path, at.Published, owner, state, err = h.session.Object, now, blobID, objectLive, nil
 	}
 	if err != nil {
-		return "", err
+		return at, err
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO blob_object (blob_id, location_id, path, state, since_ms) VALUES ($1, $2, $3, $4, $5)`,
-		owner, h.place.id, h.session.Object, state, h.store.nowMs())
-	return path, err
+		owner, h.place.id, h.session.Object, state, now)
+	return at, err
 }
 
 // leaseTx gives a repository a lease on a blob, or extends the one it has.

@@ -30,6 +30,9 @@ type Blob struct {
 type Locator struct {
 	Location string // storage location's name, a key of DISTRIBUTED_STORAGE_CONFIG
 	Path     string // relative to the location
+	// Published is when the object was recorded, after the last thing that was done to it, in Unix milliseconds; 0 when
+	// that is not known, as for what another registry wrote.
+	Published int64
 }
 
 // Owner is whom an upload belongs to. Another repository's or another actor's upload is unknown to the caller.

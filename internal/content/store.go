@@ -56,6 +56,7 @@ type Store struct {
 	log        *slog.Logger
 	patience   time.Duration
 	memory     memory
+	verified   verifier
 
 	// holder is this store's name in the upload rows it works on; empty when no other process can, which is so on
 	// SQLite: then claims live in memory alone.
@@ -96,6 +97,7 @@ func NewStore(ctx context.Context, o Options) (*Store, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.memory = newMemory(o.DB, o.Memory, s.clock)
+	s.verified = newVerifier(s.clock)
 	if o.DB.Dialect() != db.SQLite {
 		s.holder = uuid.NewString()
 	}

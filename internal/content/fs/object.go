@@ -13,7 +13,8 @@ import (
 // object is an open file. Being made of an *os.File it is sent by the kernel when it is copied to a connection.
 type object struct {
 	*osHandle
-	size int64
+	size  int64
+	stamp content.Stamp
 }
 
 // osHandle gives the embedded field a name other than File's.
@@ -21,6 +22,9 @@ type osHandle = os.File
 
 // Size is the file's length when it was opened.
 func (o object) Size() int64 { return o.size }
+
+// Stamp is the state of the file when it was opened.
+func (o object) Stamp() content.Stamp { return o.stamp }
 
 // File is the file itself, for content.File.
 func (o object) File() *os.File { return o.osHandle }
@@ -43,7 +47,7 @@ func (d *Driver) Open(ctx context.Context, p string) (content.Object, error) {
 		f.Close()
 		return nil, err
 	}
-	return object{osHandle: f, size: info.Size()}, nil
+	return object{osHandle: f, size: info.Size(), stamp: stampOf(info)}, nil
 }
 
 // Stat gives a file's length.

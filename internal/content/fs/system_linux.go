@@ -1,6 +1,23 @@
 package fs
 
-import "golang.org/x/sys/unix"
+import (
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/longshore-registry/longshore/internal/content"
+)
+
+// stampOf is the state of a file: its inode's change time, which moves with every change of content, name or owner.
+func stampOf(info os.FileInfo) content.Stamp {
+	s, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return content.Stamp{Changed: info.ModTime()}
+	}
+	return content.Stamp{Changed: time.Unix(s.Ctim.Unix()), ID: s.Ino}
+}
 
 // Flush starts writing a range to the disk, so that less is left to write when Sync comes.
 func (f osFile) Flush(offset, n int64) {

@@ -2,7 +2,15 @@
 
 package fs
 
-import "math"
+import (
+	"math"
+	"os"
+
+	"github.com/longshore-registry/longshore/internal/content"
+)
+
+// stampOf is the state of a file as far as it can be told everywhere: when its content was changed.
+func stampOf(info os.FileInfo) content.Stamp { return content.Stamp{Changed: info.ModTime()} }
 
 // Flush does nothing: there is no portable call for it.
 func (f osFile) Flush(offset, n int64) {}

@@ -31,11 +31,14 @@ func (q *request) headBlob() error {
 func (q *request) getBlob() error {
 	var err error
 	for range 2 {
-		if err = q.getObject(); !problem.HasCode(err, "BLOB_UNKNOWN") {
-			return err
+		if err = q.getObject(); err == nil {
+			return nil
 		}
 		for _, described := range []string{"Docker-Content-Digest", "ETag", "Content-Type", "Accept-Ranges", "Cache-Control"} {
-			q.w.Header().Del(described)
+			q.w.Header().Del(described) // it is not what is sent
+		}
+		if !problem.HasCode(err, "BLOB_UNKNOWN") {
+			return err
 		}
 	}
 	return err
@@ -77,11 +80,14 @@ func (q *request) sendBlob(blob content.Blob) error {
 	part, whole, err := parseRange(q.rangeHeader(), blob.Size)
 	if err != nil {
 		header := q.w.Header()
-		header.Del("Cache-Control")
 		header.Set("Content-Range", "bytes */"+strconv.FormatInt(blob.Size, 10))
 		return err
 	}
-	object, err := q.options.Content.Open(q.r.Context(), blob)
+	open := q.options.Content.Open
+	if !whole {
+		open = q.options.Content.OpenPart
+	}
+	object, err := open(q.r.Context(), blob)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 
 	"github.com/longshore-registry/longshore/internal/content"
 )
@@ -13,7 +14,8 @@ const bufferSize = 256 << 10
 
 // sendObject sends a part of an object. Over plain HTTP/1.1 a file leaves by sendfile: that needs a reader that is a
 // limit on the *os.File itself, a response writer that passes io.ReaderFrom on, and a header that is complete, so that
-// nothing is sniffed or chunked. TLS and HTTP/2 have to see the bytes and copy through a large buffer.
+// nothing is sniffed or chunked. TLS and HTTP/2 have to see the bytes, and so has the check of a file that was touched:
+// they are copied through a large buffer.
 //
 // When the header is out and the bytes end too soon, the only honest answer is to break the connection.
 func (q *request) sendObject(status int, object content.Object, part span) error {
@@ -39,7 +41,7 @@ func (q *request) sendObject(status int, object content.Object, part span) error
 }
 
 func (q *request) copyBody(from *io.LimitedReader) (int64, error) {
-	if q.r.TLS == nil && q.r.ProtoMajor == 1 {
+	if _, file := from.R.(*os.File); file && q.r.TLS == nil && q.r.ProtoMajor == 1 {
 		return io.Copy(q.w, from)
 	}
 	buffer := q.buffers.Get().(*[]byte)
