@@ -37,16 +37,16 @@ func (c *checker) fail(format string, args ...any) {
 // clients did before the crash.
 func (c *checker) all(ctx context.Context, more int) []string {
 	open, keys := c.journal.take(more)
-	atOnce(keys, func(key string) { c.register(ctx, key) })
-	atOnce(open, func(o *opened) { c.upload(ctx, o) })
+	atOnce(keys, actors, func(key string) { c.register(ctx, key) })
+	atOnce(open, max(actors, len(open)), func(o *opened) { c.upload(ctx, o) }) // each may wait five seconds for its holder
 	return c.faults
 }
 
-// atOnce does something with each element of a list, some at the same time.
-func atOnce[T any](list []T, do func(T)) {
+// atOnce does something with each element of a list, so many at the same time.
+func atOnce[T any](list []T, many int, do func(T)) {
 	var group sync.WaitGroup
 	work := make(chan T)
-	for range actors {
+	for range many {
 		group.Go(func() {
 			for x := range work {
 				do(x)
