@@ -182,7 +182,7 @@ func TestOrder(t *testing.T) {
 			{"DELETE", "user/robots/ci", nil, "delete-robot", "DELETE-robots"},
 			{"POST", "organization/", map[string]string{"name": "acme", "email": "acme@example.org"}, "create-organization", "POST-organization"},
 			{"DELETE", "organization/acme", nil, "delete-organization", "DELETE-organization"},
-			{"PUT", "repository/" + places[0], map[string]string{"description": "new"}, "exec", "PUT-repository"},
+			{"PUT", "repository/" + places[0], map[string]string{"description": "new"}, "change-repository", "PUT-repository"},
 			{"DELETE", "repository/" + places[1], nil, "delete-repository", "DELETE-repository"},
 		} {
 			inOrder(t, r.trace(t, func() {
