@@ -12,7 +12,7 @@ RACE    := ./internal/content/... ./internal/identity/... ./internal/access/... 
 export GOWORK := off
 
 .DEFAULT_GOAL := build
-.PHONY: run build test e2e crash soak lint tools conformance generate clean need
+.PHONY: run build test e2e crash soak bench lint tools conformance generate clean need
 
 run: build ## build and serve with an embedded database under $(DATA)
 	bin/longshore serve --data $(DATA) --listen $(LISTEN)
@@ -36,6 +36,9 @@ crash: need ## kill -9 at named points, power cuts, faults
 
 soak: build tools ## the same programs with large numbers, by hand
 	@test/run soak
+
+bench: build ## ratios to a bare reference server: make bench BENCH='-rows manifest -rounds 7'
+	CGO_ENABLED=0 $(GO) run ./bench -longshore bin/longshore $(BENCH)
 
 tools: need ## build the pinned clients that e2e uses
 	@scripts/within 0 'make tools' test/run tools
