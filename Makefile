@@ -34,8 +34,8 @@ e2e: build tools ## real clients against the real program; crash points
 crash: need ## kill -9 at named points, power cuts, faults
 	@scripts/within 180 'make crash' test/run crash
 
-soak: build tools ## the same programs with large numbers, by hand
-	@test/run soak
+soak: build tools ## the same programs with large numbers, by hand: make soak SOAK=20 FUZZTIME=30s
+	@SOAK=$(SOAK) FUZZTIME=$(FUZZTIME) test/run soak
 
 bench: build ## ratios to a bare reference server: make bench BENCH='-rows manifest -rounds 7'
 	CGO_ENABLED=0 $(GO) run ./bench -longshore bin/longshore $(BENCH)

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -30,8 +31,8 @@ const (
 )
 
 func defaultSeeds() int {
-	if os.Getenv("LONGSHORE_SOAK") != "" {
-		return 20
+	if times, err := strconv.Atoi(os.Getenv("LONGSHORE_SOAK")); err == nil && times > 0 {
+		return times
 	}
 	return 1
 }

@@ -19,6 +19,6 @@
 //
 //	go test -tags e2e -parallel 8 ./test/crash                            every point on both databases, once
 //	go test -tags e2e -parallel 8 ./test/crash -crash.seeds=5             five times
-//	LONGSHORE_SOAK=1 go test -tags e2e -timeout 4h ./test/crash           20 times, and every step of taking an upload over
+//	LONGSHORE_SOAK=20 go test -tags e2e -timeout 4h ./test/crash          20 times, and every step of taking an upload over
 //	go test -tags e2e ./test/crash -run Crash -crash.points='fs:sync*'    some points
 package crash
