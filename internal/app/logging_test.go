@@ -71,22 +71,24 @@ func TestAWarningLeavesAtOnceAndInOrder(t *testing.T) {
 }
 
 func TestManyLinesKeepTheirOrderAndNoneIsLost(t *testing.T) {
-	out := &sink{}
-	to, flush := bufferLines(out)
-	long := strings.Repeat("x", linesSize+1) + "\n"
-	want := ""
-	for i := range 3000 {
-		line := strings.Repeat("y", i%97) + "\n"
-		if i == 1500 {
-			line = long
+	synctest.Test(t, func(t *testing.T) { // no time goes by, so that only a full buffer is sent
+		out := &sink{}
+		to, flush := bufferLines(out)
+		long := strings.Repeat("x", linesSize+1) + "\n"
+		want := ""
+		for i := range 3000 {
+			line := strings.Repeat("y", i%97) + "\n"
+			if i == 1500 {
+				line = long
+			}
+			want += line
+			if n, err := to.Write([]byte(line)); n != len(line) || err != nil {
+				t.Fatal(n, err)
+			}
 		}
-		want += line
-		if n, err := to.Write([]byte(line)); n != len(line) || err != nil {
-			t.Fatal(n, err)
+		flush()
+		if text, writes := out.seen(); text != want || writes > 10 {
+			t.Errorf("%d bytes in %d writes, want %d bytes", len(text), writes, len(want))
 		}
-	}
-	flush()
-	if text, writes := out.seen(); text != want || writes > 10 {
-		t.Errorf("%d bytes in %d writes, want %d bytes", len(text), writes, len(want))
-	}
+	})
 }
