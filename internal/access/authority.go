@@ -27,6 +27,7 @@ type Options struct {
 	Age time.Duration
 	// Accounts tells of changes of teams and accounts in this process, so that they count at once; nil for none.
 	Accounts *identity.Service
+	Audit    identity.Recorder // of changes; nil records none
 	Clock    func() time.Time
 }
 
@@ -35,6 +36,7 @@ type Authority struct {
 	db     *db.DB
 	read   db.Queryer // db, outside transactions
 	policy Policy
+	audit  identity.Recorder
 	facts  *aged.Cache[factsKey, Facts]
 	first  *aged.Cache[struct{}, string] // the first user's name
 }
@@ -47,8 +49,11 @@ func NewAuthority(o Options) *Authority {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
+	if o.Audit == nil {
+		o.Audit = identity.NoRecord{}
+	}
 	x := &Authority{
-		db: o.DB, read: o.DB, policy: o.Policy,
+		db: o.DB, read: o.DB, policy: o.Policy, audit: o.Audit,
 		facts: aged.New[factsKey, Facts](aged.Options{Size: factsSize, Age: o.Age, Spare: spareAge, Clock: o.Clock}),
 		first: aged.New[struct{}, string](aged.Options{Size: 1, Age: o.Age, Spare: spareAge, Clock: o.Clock}),
 	}

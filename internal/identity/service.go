@@ -45,6 +45,8 @@ type Options struct {
 	// and GLOBAL_READONLY_SUPER_USERS, since whoever has such a name has the right.
 	ReservedNames []string
 
+	Audit Recorder // of changes; nil records none
+
 	BcryptCost   int           // 0 for 12; tests lower it
 	LastAccessed time.Duration // LAST_ACCESSED_UPDATE_THRESHOLD_S; 0 for a minute, negative to record no use
 	Clock        func() time.Time
@@ -107,6 +109,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now
+	}
+	if o.Audit == nil {
+		o.Audit = NoRecord{}
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -43,6 +43,7 @@ type Options struct {
 	Names       NameOptions
 	Memory      int64             // bytes for what was read, see DefaultMemory; 0: nothing is remembered
 	Accounts    *identity.Service // tells of changes of namespaces in this process; nil when it makes none
+	Audit       identity.Recorder // of changes; nil records none
 	Clock       func() time.Time  // nil: time.Now
 	Log         *slog.Logger      // nil: none
 }
@@ -59,6 +60,7 @@ type Registry struct {
 	expiry  Expiry
 	names   NameOptions
 	memory  memory
+	audit   identity.Recorder
 	clock   func() time.Time
 	log     *slog.Logger
 }
@@ -70,7 +72,7 @@ func New(o Options) (*Registry, error) {
 	}
 	r := &Registry{
 		db: o.DB, content: o.Content, lease: o.Lease, limits: o.Limits, policy: o.Artifacts, sparse: o.SparseIndex,
-		expiry: o.Expiry, names: o.Names, clock: o.Clock, log: o.Log,
+		expiry: o.Expiry, names: o.Names, audit: o.Audit, clock: o.Clock, log: o.Log,
 	}
 	r.setDefaults()
 	if r.expiry.Min > r.expiry.Max {
@@ -106,6 +108,9 @@ func (r *Registry) setDefaults() {
 	}
 	if r.expiry.Max <= 0 {
 		r.expiry.Max = defaultExpiryMax
+	}
+	if r.audit == nil {
+		r.audit = identity.NoRecord{}
 	}
 	if r.clock == nil {
 		r.clock = time.Now

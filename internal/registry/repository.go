@@ -132,10 +132,12 @@ func (r *Registry) createTx(ctx context.Context, tx db.Tx, n NewRepository) (Rep
 		}
 	}
 	repo, err := repositoryByID(ctx, tx, id)
-	if err == nil { // nobody may join a look-up that began before
-		tx.AfterCommit(func() { r.memory.repositories.Forget(repositoryName{repo.Namespace, repo.Name}) })
+	if err != nil {
+		return Repository{}, err
 	}
-	return repo, err
+	// Nobody may join a look-up that began before.
+	tx.AfterCommit(func() { r.memory.repositories.Forget(repositoryName{repo.Namespace, repo.Name}) })
+	return repo, r.logTx(ctx, tx, "create_repo", repo, nil)
 }
 
 func visibility(public bool) int {
