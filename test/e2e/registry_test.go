@@ -27,9 +27,17 @@ type registry struct {
 
 type credential struct{ user, password string }
 
-// startRegistry runs the program with a configuration until the test ends. Over TLS it listens on an address that no
-// client takes for its own machine, because some do not check certificates there.
+// startRegistry is emptyRegistry with the first user, the organization and the robot.
 func startRegistry(t *testing.T, withTLS bool, configuration string) *registry {
+	t.Helper()
+	r := emptyRegistry(t, withTLS, configuration)
+	r.initialize(t)
+	return r
+}
+
+// emptyRegistry runs the program with a configuration until the test ends. Over TLS it listens on an address that no
+// client takes for its own machine, because some do not check certificates there.
+func emptyRegistry(t *testing.T, withTLS bool, configuration string) *registry {
 	t.Helper()
 	options := process.Options{Program: programPath(t), Folder: temporary(t), Configuration: configuration, TLS: withTLS}
 	if withTLS {
@@ -52,9 +60,7 @@ func startRegistry(t *testing.T, withTLS bool, configuration string) *registry {
 			t.Logf("last lines of the program's log:\n%s", server.Log(40))
 		}
 	})
-	r := &registry{Server: server, owner: credential{"keeper", "correct-horse-battery"}}
-	r.initialize(t)
-	return r
+	return &registry{Server: server, owner: credential{"keeper", "correct-horse-battery"}}
 }
 
 // programPath is the program under test.

@@ -14,6 +14,7 @@ needed=(
     /usr/sbin/runc       runc
     /usr/sbin/iptables   iptables
     /usr/bin/newuidmap   uidmap
+    /usr/bin/curl        curl
 )
 
 missing=()
