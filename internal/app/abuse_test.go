@@ -380,10 +380,14 @@ func codeOf(r reply) string {
 // eachTarget runs tables of attacks on every database, each row a subtest.
 func eachTarget(t *testing.T, rows func(*testing.T, *target) []attack) {
 	t.Helper()
-	for _, kind := range dbtest.Kinds() {
+	for i, kind := range dbtest.Kinds() {
 		t.Run(string(kind), func(t *testing.T) {
 			x := startTarget(t, kind, func(c *config.Config) { c.Registry.MaxBlobSize = 1 << 20 })
-			for _, a := range rows(t, x) {
+			attacks := rows(t, x)
+			if i == 0 {
+				document(t, attacks)
+			}
+			for _, a := range attacks {
 				t.Run(a.name, func(t *testing.T) { x.run(t, a) })
 			}
 		})

@@ -248,7 +248,8 @@ func TestHostileQueriesOfListsAreHarmless(t *testing.T) {
 				rows = append(rows, attack{name: fmt.Sprintf("%.40s?%.20s", path, query), who: "alice", scope: "alice/app", method: "GET", path: path + "?" + query, status: 200})
 			}
 		}
-		for path, query := range map[string]string{"/v2/alice/app/tags/list": "last", "/v2/_catalog": "last", "/v2/alice/app/referrers/" + x.image.String(): "artifactType"} {
+		for _, list := range [][2]string{{"/v2/alice/app/tags/list", "last"}, {"/v2/_catalog", "last"}, {"/v2/alice/app/referrers/" + x.image.String(), "artifactType"}} {
+			path, query := list[0], list[1]
 			for _, value := range []string{"%00", "%ff", "a%00/b"} { // what no database can look for
 				rows = append(rows, attack{name: fmt.Sprintf("%.30s?%s=%s", path, query, value), who: "alice", scope: "alice/app", method: "GET", path: path + "?" + query + "=" + value, status: 400, code: "NAME_INVALID", says: "parameter " + query + " holds a NUL"})
 			}
