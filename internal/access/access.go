@@ -115,6 +115,21 @@ const (
 	OrganizationMirror State = 4
 )
 
+// String gives the state's name in the API.
+func (s State) String() string {
+	switch s {
+	case ReadOnlyState:
+		return "READ_ONLY"
+	case Mirror:
+		return "MIRROR"
+	case MarkedForDeletion:
+		return "MARKED_FOR_DELETION"
+	case OrganizationMirror:
+		return "ORG_MIRROR"
+	}
+	return "NORMAL"
+}
+
 // Object is what an action is about: a repository, or a namespace when RepositoryID is 0 and Name is empty.
 type Object struct {
 	NamespaceID      int64 // 0: the namespace does not exist

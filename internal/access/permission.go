@@ -27,9 +27,10 @@ type Permission struct {
 
 // home is where a repository lies.
 type home struct {
-	namespace int64
-	name      string
-	kind      identity.Kind
+	namespace  int64
+	name       string
+	kind       identity.Kind
+	repository string // empty for the namespace itself
 }
 
 // Grant gives a subject a role on a repository, in place of the one it had. It is Invalid for the namespace's owner,
@@ -47,7 +48,10 @@ func (x *Authority) Grant(ctx context.Context, repoID int64, s Subject, r Role) 
 			return err
 		}
 		tx.AfterCommit(x.drop)
-		return setPermissionTx(ctx, tx, repoID, s, r)
+		if err := setPermissionTx(ctx, tx, repoID, s, r); err != nil {
+			return err
+		}
+		return x.logPermissionTx(ctx, tx, "change_repo_permission", repoID, s, map[string]any{"role": r.String()})
 	})
 }
 
@@ -73,9 +77,38 @@ func (x *Authority) Revoke(ctx context.Context, repoID int64, s Subject) (bool, 
 		if err != nil {
 			return fmt.Errorf("revoke a permission on repository %d: %w", repoID, err)
 		}
-		return nil
+		if n == 0 {
+			return nil
+		}
+		return x.logPermissionTx(ctx, tx, "delete_repo_permission", repoID, s, map[string]any{})
 	})
 	return n > 0, err
+}
+
+// logPermissionTx records a change of a subject's permission.
+func (x *Authority) logPermissionTx(ctx context.Context, tx db.Tx, kind string, repoID int64, s Subject, metadata map[string]any) error {
+	h, err := homeTx(ctx, tx, repoID)
+	if err != nil {
+		return err
+	}
+	who, name, err := subjectNameTx(ctx, tx, s)
+	if err != nil {
+		return err
+	}
+	metadata[who], metadata["repo"], metadata["namespace"] = name, h.repository, h.name
+	return x.audit.Change(ctx, tx, kind, h.namespace, repoID, metadata)
+}
+
+// subjectNameTx gives a subject's name, and what an entry calls it: username or team.
+func subjectNameTx(ctx context.Context, tx db.Tx, s Subject) (member, name string, err error) {
+	member, query := "username", `SELECT name FROM account WHERE id = $1`
+	if s.TeamID != 0 {
+		member, query = "team", `SELECT name FROM team WHERE id = $1`
+	}
+	if err := tx.QueryRow(ctx, query, s.id()).Scan(&name); err != nil {
+		return "", "", fmt.Errorf("look up %s %d: %w", member, s.id(), err)
+	}
+	return member, name, nil
 }
 
 // Permission gives the role of one subject. Having none is Invalid with Quay's message (rest-api §10).
@@ -148,9 +181,9 @@ func (s Subject) column() string {
 
 func homeTx(ctx context.Context, tx db.Tx, repoID int64) (home, error) {
 	var h home
-	err := tx.QueryRow(ctx, `SELECT n.id, n.name, n.kind FROM repository r
+	err := tx.QueryRow(ctx, `SELECT n.id, n.name, n.kind, r.name FROM repository r
 		JOIN account n ON n.id = r.namespace_id
-		WHERE r.id = $1 AND r.deleted_ms IS NULL`, repoID).Scan(&h.namespace, &h.name, &h.kind)
+		WHERE r.id = $1 AND r.deleted_ms IS NULL`, repoID).Scan(&h.namespace, &h.name, &h.kind, &h.repository)
 	if errors.Is(err, db.ErrNoRows) {
 		return home{}, problem.New(problem.NotFound, "The repository does not exist").WithCode("NAME_UNKNOWN")
 	}

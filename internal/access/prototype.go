@@ -115,8 +115,10 @@ func (x *Authority) AddPrototype(ctx context.Context, organizationID, activating
 		if err != nil {
 			return fmt.Errorf("add a prototype to organization %d: %w", organizationID, err)
 		}
-		made, err = onePrototypeTx(ctx, tx, organizationID, id)
-		return err
+		if made, err = onePrototypeTx(ctx, tx, organizationID, id); err != nil {
+			return err
+		}
+		return x.logPrototypeTx(ctx, tx, "create_prototype_permission", organizationID, made, NoRole)
 	})
 	return made, err
 }
@@ -129,12 +131,18 @@ func (x *Authority) SetPrototypeRole(ctx context.Context, organizationID int64, 
 	}
 	var changed Prototype
 	err := x.db.Hard(ctx, "change prototype", func(ctx context.Context, tx db.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE permission_prototype SET role = $1 WHERE uuid = $2 AND organization_id = $3`, r, uuid, organizationID)
+		old, err := onePrototypeTx(ctx, tx, organizationID, uuid)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE permission_prototype SET role = $1 WHERE uuid = $2 AND organization_id = $3`, r, uuid, organizationID)
 		if err != nil {
 			return fmt.Errorf("change a prototype of organization %d: %w", organizationID, err)
 		}
-		changed, err = onePrototypeTx(ctx, tx, organizationID, uuid)
-		return err
+		if changed, err = onePrototypeTx(ctx, tx, organizationID, uuid); err != nil {
+			return err
+		}
+		return x.logPrototypeTx(ctx, tx, "modify_prototype_permission", organizationID, changed, old.Delegate.Role)
 	})
 	return changed, err
 }
@@ -143,6 +151,10 @@ func (x *Authority) SetPrototypeRole(ctx context.Context, organizationID int64, 
 // were given by it stay.
 func (x *Authority) DeletePrototype(ctx context.Context, organizationID int64, uuid string) error {
 	return x.db.Hard(ctx, "delete prototype", func(ctx context.Context, tx db.Tx) error {
+		old, err := onePrototypeTx(ctx, tx, organizationID, uuid)
+		if err != nil {
+			return err
+		}
 		n, err := tx.Exec(ctx, `DELETE FROM permission_prototype WHERE uuid = $1 AND organization_id = $2`, uuid, organizationID)
 		if err != nil {
 			return fmt.Errorf("delete a prototype of organization %d: %w", organizationID, err)
@@ -150,8 +162,25 @@ func (x *Authority) DeletePrototype(ctx context.Context, organizationID int64, u
 		if n == 0 {
 			return unknownPrototype(uuid)
 		}
-		return nil
+		return x.logPrototypeTx(ctx, tx, "delete_prototype_permission", organizationID, old, NoRole)
 	})
+}
+
+// logPrototypeTx records a change of a default permission; original is the role it gave before a change of role.
+func (x *Authority) logPrototypeTx(ctx context.Context, tx db.Tx, kind string, organizationID int64, p Prototype, original Role) error {
+	metadata := map[string]any{"prototypeid": p.UUID, "role": p.Delegate.Role.String()}
+	delegate := "delegate_user"
+	if p.Delegate.TeamID != 0 {
+		delegate = "delegate_team"
+	}
+	metadata[delegate] = p.Delegate.Name
+	if p.Activating.AccountID != 0 {
+		metadata["activating_username"] = p.Activating.Name
+	}
+	if original != NoRole {
+		metadata["original_role"] = original.String()
+	}
+	return x.audit.Change(ctx, tx, kind, organizationID, 0, metadata)
 }
 
 func organizationTx(ctx context.Context, tx db.Tx, id int64) (home, error) {

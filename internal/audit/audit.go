@@ -48,6 +48,8 @@ type Options struct {
 	// DropPulls lets pulls go unrecorded when the spool is full (ALLOW_PULLS_WITHOUT_STRICT_LOGGING); else they are
 	// refused.
 	DropPulls bool
+	// DropNotes is the same for what Noted records (ALLOW_WITHOUT_STRICT_LOGGING).
+	DropNotes bool
 	// Silent and SilentPulls name accounts in whose namespaces nothing, or no pull, is recorded (DISABLED_FOR_AUDIT_LOGS,
 	// DISABLED_FOR_PULL_LOGS). A name that is given to an account later is noticed within 30 s.
 	Silent, SilentPulls []string
@@ -158,20 +160,20 @@ func (l *Log) Flush(ctx context.Context) error {
 func (l *Log) tidy(ctx context.Context) {
 	ticker := time.NewTicker(tidyEvery)
 	defer ticker.Stop()
-	for round := 0; ; round++ {
+	for round := 1; ; round++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
 		steps := []func(context.Context) error{l.makeAhead, l.listen}
-		if round%retainEvery == 0 {
+		if round%retainEvery == 1 {
 			steps = append(steps, l.Retain, func(context.Context) error { return l.adopt() })
 		}
 		for _, step := range steps {
 			if err := step(ctx); err != nil && ctx.Err() == nil {
 				l.options.Log.Warn("the action log could not be tidied; it is tried again", "error", err)
 			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
 		}
 	}
 }

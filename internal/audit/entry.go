@@ -24,6 +24,9 @@ type Actor struct {
 	AccountID int64
 	IP        netip.Addr
 	Fields    []Field // for every entry of the request, such as the OAuth token that was used
+	// Who says with which credential the actor came, and with which client. Entries of pushes and the like have all of
+	// it, those of other kinds what they take of it, and none has it twice.
+	Who []Field
 }
 
 type actorKey struct{}

@@ -7,7 +7,7 @@ import (
 )
 
 // kindSpec is a kind's name in the API and the names its metadata may have, separated by spaces: "…who" for the fields
-// that say with which credential somebody came, "…" for any others.
+// that say with which credential somebody came, "…" for any others. A name behind "@" says who acts.
 type kindSpec struct{ name, fields string }
 
 // who are the fields that the marker "…who" stands for, and oauth those that every kind may carry.
@@ -34,11 +34,11 @@ var kinds = [...]kindSpec{
 	AddRepoWebhook:                  {"add_repo_webhook", "repo namespace webhook_id"},
 	DeleteRepoWebhook:               {"delete_repo_webhook", "repo namespace webhook_id"},
 	RepoVerb:                        {"repo_verb", "repo namespace tag verb …who"},
-	CreateTag:                       {"create_tag", "username repo tag namespace image manifest_digest original_manifest_digest"},
-	MoveTag:                         {"move_tag", "username repo tag namespace image manifest_digest original_manifest_digest"},
+	CreateTag:                       {"create_tag", "@username repo tag namespace image manifest_digest original_manifest_digest"},
+	MoveTag:                         {"move_tag", "@username repo tag namespace image manifest_digest original_manifest_digest"},
 	DeleteTag:                       {"delete_tag", "repo namespace tag digest user-agent …who"},
-	RevertTag:                       {"revert_tag", "username repo tag image manifest_digest"},
-	ChangeTagExpiration:             {"change_tag_expiration", "username repo tag namespace expiration_date old_expiration_date"},
+	RevertTag:                       {"revert_tag", "@username repo tag image manifest_digest"},
+	ChangeTagExpiration:             {"change_tag_expiration", "@username repo tag namespace expiration_date old_expiration_date"},
 	ManifestLabelAdd:                {"manifest_label_add", "id key value manifest_digest media_type namespace repo"},
 	ManifestLabelDelete:             {"manifest_label_delete", "id key value manifest_digest namespace repo"},
 	AddRepoNotification:             {"add_repo_notification", "repo namespace notification_id event method"},
@@ -73,9 +73,9 @@ var kinds = [...]kindSpec{
 	OrgDeleteTeamMemberInvite:       {"org_delete_team_member_invite", "user email member team"},
 	OrgTeamMemberInviteAccepted:     {"org_team_member_invite_accepted", "member team inviter"},
 	OrgTeamMemberInviteDeclined:     {"org_team_member_invite_declined", "member team inviter"},
-	CreatePrototypePermission:       {"create_prototype_permission", "prototypeid username activating_username role delegate_user delegate_team"},
-	DeletePrototypePermission:       {"delete_prototype_permission", "prototypeid username activating_username role delegate_user delegate_team"},
-	ModifyPrototypePermission:       {"modify_prototype_permission", "prototypeid username activating_username role delegate_user delegate_team original_role"},
+	CreatePrototypePermission:       {"create_prototype_permission", "prototypeid @username activating_username role delegate_user delegate_team"},
+	DeletePrototypePermission:       {"delete_prototype_permission", "prototypeid @username activating_username role delegate_user delegate_team"},
+	ModifyPrototypePermission:       {"modify_prototype_permission", "prototypeid @username activating_username role delegate_user delegate_team original_role"},
 	CreateApplication:               {"create_application", "application_name client_id …"},
 	UpdateApplication:               {"update_application", "application_name client_id …"},
 	DeleteApplication:               {"delete_application", "application_name client_id"},
@@ -147,7 +147,7 @@ var kinds = [...]kindSpec{
 	OrgMirrorSyncFailed:             {"org_mirror_sync_failed", "…"},
 	OrgMirrorSyncCancelled:          {"org_mirror_sync_cancelled", "…"},
 	OrgMirrorSyncNowRequested:       {"org_mirror_sync_now_requested", "…"},
-	PermanentlyDeleteTag:            {"permanently_delete_tag", "username repo tag namespace …"},
+	PermanentlyDeleteTag:            {"permanently_delete_tag", "@username repo tag namespace …"},
 	PullRepoFailed:                  {"pull_repo_failed", "…"},
 	PushRepoFailed:                  {"push_repo_failed", "…"},
 	DeleteTagFailed:                 {"delete_tag_failed", "…"},
@@ -206,9 +206,18 @@ func (k Kind) Takes(field string) bool {
 		return false
 	}
 	for name := range strings.FieldsSeq(kinds[k].fields + " " + oauth) {
-		if name == field || name == "…" || name == "…who" && slices.Contains(strings.Fields(who), field) {
+		if name == field || name == "@"+field || name == "…" || name == "…who" && slices.Contains(strings.Fields(who), field) {
 			return true
 		}
 	}
 	return false
+}
+
+// tellsWho reports whether entries of the kind say by a field of the name who acts, or with what.
+func (k Kind) tellsWho(field string) bool {
+	if !k.known() {
+		return false
+	}
+	fields := strings.Fields(kinds[k].fields)
+	return slices.Contains(fields, "@"+field) || slices.Contains(fields, "…who") && k.Takes(field)
 }

@@ -53,6 +53,29 @@ func (l *Log) Pulled(e Entry) error {
 		l.counts.skipped.Add(1)
 		return nil
 	}
+	return l.spool(e, l.options.DropPulls, pullRefused)
+}
+
+// Noted records what changes nothing in the database and is no pull, such as a sign-in, in the way of Pulled. It counts
+// as a pull in Stats.
+func (l *Log) Noted(e Entry) error {
+	if l.pulls == nil {
+		return nil
+	}
+	if l.silence.Load().all[e.NamespaceID] {
+		l.counts.skipped.Add(1)
+		return nil
+	}
+	return l.spool(e, l.options.DropNotes, noteRefused)
+}
+
+// What a client is told whose request is refused because it cannot be recorded.
+const (
+	pullRefused = "the pull cannot be recorded in the action log, and ALLOW_PULLS_WITHOUT_STRICT_LOGGING is off"
+	noteRefused = "the request cannot be recorded in the action log, and ALLOW_WITHOUT_STRICT_LOGGING is off"
+)
+
+func (l *Log) spool(e Entry, drop bool, refused string) error {
 	if e.At.IsZero() {
 		e.At = l.options.Clock()
 	}
@@ -69,24 +92,23 @@ func (l *Log) Pulled(e Entry) error {
 	err := l.pulls.own.Append(*buffer)
 	l.scratch.Put(buffer)
 	if err != nil {
-		return l.notKept(err)
+		return l.notKept(err, drop, refused)
 	}
 	l.counts.pulled.Add(1)
 	return nil
 }
 
-// notKept counts a pull that the spool did not take, and says whether it may go on.
-func (l *Log) notKept(err error) error {
-	if l.options.DropPulls && errors.Is(err, spool.ErrFull) {
+// notKept counts an entry that the spool did not take, and says whether its request may go on.
+func (l *Log) notKept(err error, drop bool, refused string) error {
+	if drop && errors.Is(err, spool.ErrFull) {
 		l.counts.dropped.Add(1)
 		return nil
 	}
 	if errors.Is(err, spool.ErrSize) {
-		return problem.Wrap(err, problem.Internal, "the log entry of the pull is too large")
+		return problem.Wrap(err, problem.Internal, "the log entry of the request is too large")
 	}
 	l.counts.refused.Add(1)
-	refusal := problem.Wrap(err, problem.Unavailable,
-		"the pull cannot be recorded in the action log, and ALLOW_PULLS_WITHOUT_STRICT_LOGGING is off")
+	refusal := problem.Wrap(err, problem.Unavailable, "%s", refused)
 	refusal.RetryAfter = fullRetry
 	return refusal
 }

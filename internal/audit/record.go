@@ -10,7 +10,7 @@ import (
 )
 
 // RecordTx writes the entry of a change in the change's transaction. What the entry leaves out of performer, address
-// and metadata is taken from the context's Actor.
+// and metadata is taken from the context's Actor; metadata only as far as the kind takes it.
 //
 // It does not fail for want of a table: at the border of a month whose table nobody has made yet it makes it, in the
 // same transaction.
@@ -48,9 +48,15 @@ func (l *Log) Change(ctx context.Context, tx db.Tx, kind string, namespaceID, re
 
 // rowOf completes an entry.
 func (l *Log) rowOf(a *Actor, e Entry) row {
+	fields := e.Metadata
+	for _, f := range a.Who {
+		if e.Kind.tellsWho(f.Name) && !named(fields, f.Name) {
+			fields = append(slices.Clip(fields), f)
+		}
+	}
 	r := row{
 		id: l.number(), kind: e.Kind, namespaceID: e.NamespaceID, repoID: e.RepositoryID, performerID: e.PerformerID, ip: e.IP,
-		metadata: appendMetadata(nil, e.Metadata, a.Fields, 0),
+		metadata: appendMetadata(nil, fields, a.Fields, 0),
 	}
 	if r.performerID == 0 {
 		r.performerID = a.AccountID

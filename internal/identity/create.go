@@ -48,10 +48,19 @@ func (s *Service) CreateUser(ctx context.Context, u NewUser) (Account, error) {
 	}
 	var created Account
 	err = s.db.Hard(ctx, "create user", func(ctx context.Context, tx db.Tx) (err error) {
-		created, err = s.insertAccountTx(ctx, tx, row)
+		created, err = s.insertUserTx(ctx, tx, row)
 		return err
 	})
 	return created, err
+}
+
+// insertUserTx inserts a user and records it.
+func (s *Service) insertUserTx(ctx context.Context, tx db.Tx, row newAccount) (Account, error) {
+	user, err := s.insertAccountTx(ctx, tx, row)
+	if err != nil {
+		return Account{}, err
+	}
+	return user, s.logTx(ctx, tx, "user_create", user.ID, map[string]any{"username": user.Name, "email": user.Email})
 }
 
 // prepareUser checks a user's data and hashes the password, which is too slow for a transaction.
@@ -144,7 +153,10 @@ func (s *Service) SetPassword(ctx context.Context, accountID int64, password str
 			return problem.New(problem.NotFound, "There is no user with id %d", accountID)
 		}
 		s.changed(tx)
-		return endSessionsTx(ctx, tx, accountID)
+		if err := endSessionsTx(ctx, tx, accountID); err != nil {
+			return err
+		}
+		return s.logTx(ctx, tx, "account_change_password", accountID, nil)
 	})
 }
 
@@ -152,16 +164,24 @@ func (s *Service) SetPassword(ctx context.Context, accountID int64, password str
 // robots are refused too. Disabling ends its sessions and registry tokens.
 func (s *Service) SetEnabled(ctx context.Context, accountID int64, on bool) error {
 	return s.db.Hard(ctx, "enable or disable account", func(ctx context.Context, tx db.Tx) error {
-		n, err := tx.Exec(ctx, `UPDATE account SET enabled = $1, access_rev = access_rev + 1
-			WHERE id = $2 AND deleted_ms IS NULL`, db.Bool(on), accountID)
+		var name string
+		err := tx.QueryRow(ctx, `UPDATE account SET enabled = $1, access_rev = access_rev + 1
+			WHERE id = $2 AND deleted_ms IS NULL RETURNING name`, db.Bool(on), accountID).Scan(&name)
+		if errors.Is(err, db.ErrNoRows) {
+			return problem.New(problem.NotFound, "There is no account with id %d", accountID)
+		}
 		if err != nil {
 			return fmt.Errorf("enable or disable account %d: %w", accountID, err)
 		}
-		if n == 0 {
-			return problem.New(problem.NotFound, "There is no account with id %d", accountID)
-		}
 		s.changed(tx)
-		return endSessionsTx(ctx, tx, accountID)
+		if err := endSessionsTx(ctx, tx, accountID); err != nil {
+			return err
+		}
+		kind := "user_disable"
+		if on {
+			kind = "user_enable"
+		}
+		return s.logTx(ctx, tx, kind, accountID, map[string]any{"username": name})
 	})
 }
 

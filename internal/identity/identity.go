@@ -53,6 +53,7 @@ type Principal struct {
 	Account        Account   // zero for anonymous and for access tokens; the owner for application and OAuth tokens
 	Reference      string    // uuid of the application or OAuth token, lookup part of the access token
 	Title          string    // for audit: the token's title or application name
+	ClientID       string    // OAuth tokens: their application's client id
 	Scopes         Scopes    // what an OAuth token is limited to; ignored for other credentials
 	FreshUntil     time.Time // sessions: until when the password counts as just entered
 	RepositoryID   int64     // access tokens: the one repository

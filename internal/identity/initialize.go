@@ -51,7 +51,7 @@ func (s *Service) initializeTx(ctx context.Context, tx db.Tx, row newAccount, ac
 		return Account{}, "", problem.New(problem.Invalid, "Cannot initialize user in a non-empty database")
 	}
 	s.changed(tx) // there is a first user now
-	user, err := s.insertAccountTx(ctx, tx, row)
+	user, err := s.insertUserTx(ctx, tx, row)
 	if err != nil || !accessToken {
 		return user, "", err
 	}
@@ -76,5 +76,5 @@ func (s *Service) insertApplicationTx(ctx context.Context, tx db.Tx, user Accoun
 	if err != nil {
 		return 0, fmt.Errorf("create the application %q: %w", initialApplication, err)
 	}
-	return id, nil
+	return id, s.logTx(ctx, tx, "create_application", user.ID, map[string]any{"application_name": initialApplication, "client_id": user.Name})
 }

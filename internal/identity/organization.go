@@ -57,7 +57,7 @@ func (s *Service) createOrganizationTx(ctx context.Context, tx db.Tx, name, emai
 		return Account{}, fmt.Errorf("create the owners of %q: %w", name, err)
 	}
 	s.changed(tx)
-	return organization, nil
+	return organization, s.logTx(ctx, tx, "org_create", organization.ID, map[string]any{"namespace": name, "email": email})
 }
 
 // DeleteOrganization deletes an organization with its robots and repositories. The rows stay until collection removes
@@ -74,7 +74,10 @@ func (s *Service) DeleteOrganization(ctx context.Context, id int64) error {
 		if organization.Kind != Organization {
 			return problem.New(problem.Invalid, "%s is not an organization", quoted(organization.Name))
 		}
-		return s.deleteNamespaceTx(ctx, tx, organization)
+		if err := s.deleteNamespaceTx(ctx, tx, organization); err != nil {
+			return err
+		}
+		return s.logTx(ctx, tx, "org_delete", id, map[string]any{"namespace": organization.Name})
 	})
 }
 

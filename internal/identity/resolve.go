@@ -157,13 +157,13 @@ func (s *Service) loadAppToken(ctx context.Context, uuid string) (resolved, erro
 
 func (s *Service) loadOAuthToken(ctx context.Context, uuid string) (resolved, error) {
 	var t accountTargets
-	var application, scope string
+	var application, client, scope string
 	var expires int64
-	err := s.read.QueryRow(ctx, `SELECT `+accountColumns+`, p.name, k.scope, k.expires_ms FROM oauth_token k
+	err := s.read.QueryRow(ctx, `SELECT `+accountColumns+`, p.name, p.client_id, k.scope, k.expires_ms FROM oauth_token k
 		JOIN oauth_application p ON p.id = k.application_id
 		JOIN account o ON o.id = p.organization_id AND o.deleted_ms IS NULL
 		JOIN account a ON a.id = k.account_id AND a.deleted_ms IS NULL
-		WHERE k.uuid = $1`, uuid).Scan(t.pointers(&application, &scope, &expires)...)
+		WHERE k.uuid = $1`, uuid).Scan(t.pointers(&application, &client, &scope, &expires)...)
 	if err != nil {
 		return resolved{}, fmt.Errorf("look up an OAuth token: %w", err)
 	}
@@ -173,7 +173,7 @@ func (s *Service) loadOAuthToken(ctx context.Context, uuid string) (resolved, er
 	}
 	a := t.fill()
 	return enabled(a, resolved{
-		principal: Principal{Account: a, Reference: uuid, Title: application, Scopes: scopes},
+		principal: Principal{Account: a, Reference: uuid, Title: application, ClientID: client, Scopes: scopes},
 		expires:   db.Time(expires),
 	})
 }

@@ -52,7 +52,9 @@ func (s *Service) CreateRobot(ctx context.Context, owner Account, short, descrip
 		if err != nil {
 			return fmt.Errorf("create robot %q: %w", row.name, err)
 		}
-		return nil
+		return s.logTx(ctx, tx, "create_robot", owner.ID, map[string]any{
+			"robot": short, "description": description, "unstructured_metadata": json.RawMessage(metadata),
+		})
 	})
 	if err != nil {
 		return RobotInfo{}, err
@@ -176,7 +178,7 @@ func (s *Service) RegenerateRobot(ctx context.Context, owner Account, short stri
 			return fmt.Errorf("regenerate robot %d: %w", id, err)
 		}
 		s.changed(tx)
-		return nil
+		return s.logTx(ctx, tx, "regenerate_robot_token", owner.ID, map[string]any{"robot": short})
 	})
 	if err != nil {
 		return RobotInfo{}, err
@@ -207,7 +209,7 @@ func (s *Service) DeleteRobot(ctx context.Context, owner Account, short string) 
 			}
 		}
 		s.changed(tx)
-		return nil
+		return s.logTx(ctx, tx, "delete_robot", owner.ID, map[string]any{"robot": short})
 	})
 }
 

@@ -45,7 +45,8 @@ type Options struct {
 	// and GLOBAL_READONLY_SUPER_USERS, since whoever has such a name has the right.
 	ReservedNames []string
 
-	Audit Recorder // of changes; nil records none
+	Audit       Recorder // of changes; nil records none
+	AuditLogins bool     // ACTION_LOG_AUDIT_LOGINS: signing out is recorded too
 
 	BcryptCost   int           // 0 for 12; tests lower it
 	LastAccessed time.Duration // LAST_ACCESSED_UPDATE_THRESHOLD_S; 0 for a minute, negative to record no use
@@ -166,6 +167,11 @@ func (s *Service) report(what string, err error) {
 	if err != nil {
 		s.options.Log.Warn("background work failed", "work", what, "error", err)
 	}
+}
+
+// logTx writes the log entry of a change that the log of a namespace shows.
+func (s *Service) logTx(ctx context.Context, tx db.Tx, kind string, namespaceID int64, metadata map[string]any) error {
+	return s.options.Audit.Change(ctx, tx, kind, namespaceID, 0, metadata)
 }
 
 func (s *Service) now() time.Time { return s.options.Clock() }

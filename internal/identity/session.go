@@ -98,10 +98,13 @@ func sessionID(token string) []byte {
 	return sum[:]
 }
 
-// EndSessions ends all of an account's sessions, as signing out does.
+// EndSessions ends all of an account's sessions: signing out.
 func (s *Service) EndSessions(ctx context.Context, accountID int64) error {
 	return s.db.Hard(ctx, "end sessions", func(ctx context.Context, tx db.Tx) error {
-		return endSessionsTx(ctx, tx, accountID)
+		if err := endSessionsTx(ctx, tx, accountID); err != nil || !s.options.AuditLogins {
+			return err
+		}
+		return s.logTx(ctx, tx, "logout_success", accountID, nil)
 	})
 }
 

@@ -20,6 +20,19 @@ const (
 	TeamMember  TeamRole = 3 // seeing the organization; repository permissions are given apart
 )
 
+// String gives the role's name in the API.
+func (r TeamRole) String() string {
+	switch r {
+	case TeamAdmin:
+		return "admin"
+	case TeamCreator:
+		return "creator"
+	case TeamMember:
+		return "member"
+	}
+	return "none"
+}
+
 // maxTeamDescription is Longshore's, so that a list stays a list.
 const maxTeamDescription = 4096
 
@@ -59,7 +72,10 @@ func (s *Service) setTeamTx(ctx context.Context, tx db.Tx, want Team, descriptio
 	old, err := teamTx(ctx, tx, want.OrganizationID, want.Name)
 	if problem.Is(err, problem.NotFound) {
 		team, err := insertTeamTx(ctx, tx, want, description)
-		return team, true, err
+		if err != nil {
+			return Team{}, false, err
+		}
+		return team, true, s.logTx(ctx, tx, "org_create_team", want.OrganizationID, map[string]any{"team": want.Name})
 	}
 	if err != nil {
 		return Team{}, false, err
@@ -72,7 +88,23 @@ func (s *Service) setTeamTx(ctx context.Context, tx db.Tx, want Team, descriptio
 	if err != nil {
 		return Team{}, false, fmt.Errorf("change team %q: %w", want.Name, err)
 	}
-	return want, false, requireAdminTx(ctx, tx, want.OrganizationID)
+	if err := requireAdminTx(ctx, tx, want.OrganizationID); err != nil {
+		return Team{}, false, err
+	}
+	return want, false, s.logTeamTx(ctx, tx, old, want)
+}
+
+// logTeamTx records what of a team was changed.
+func (s *Service) logTeamTx(ctx context.Context, tx db.Tx, old, now Team) error {
+	if now.Description != old.Description {
+		if err := s.logTx(ctx, tx, "org_set_team_description", now.OrganizationID, map[string]any{"team": now.Name, "description": now.Description}); err != nil {
+			return err
+		}
+	}
+	if now.Role == old.Role {
+		return nil
+	}
+	return s.logTx(ctx, tx, "org_set_team_role", now.OrganizationID, map[string]any{"team": now.Name, "role": now.Role.String()})
 }
 
 func insertTeamTx(ctx context.Context, tx db.Tx, t Team, description *string) (Team, error) {
@@ -130,7 +162,7 @@ func (s *Service) DeleteTeam(ctx context.Context, organizationID int64, name str
 		if _, err := tx.Exec(ctx, `DELETE FROM team WHERE id = $1`, t.ID); err != nil {
 			return fmt.Errorf("delete team %q: %w", t.Name, err)
 		}
-		return nil
+		return s.logTx(ctx, tx, "org_delete_team", organizationID, map[string]any{"team": t.Name})
 	})
 }
 
@@ -176,7 +208,7 @@ func (s *Service) AddTeamMember(ctx context.Context, organizationID int64, team 
 		if n == 0 {
 			return problem.New(problem.Invalid, "%s is already a member of team %s", quoted(a.Name), quoted(t.Name))
 		}
-		return nil
+		return s.logTx(ctx, tx, "org_add_team_member", organizationID, map[string]any{"member": a.Name, "team": t.Name})
 	})
 }
 
@@ -191,7 +223,11 @@ func (s *Service) RemoveTeamMember(ctx context.Context, organizationID int64, te
 		if n == 0 {
 			return problem.New(problem.Invalid, "The account with id %d is not a member of team %s", accountID, quoted(t.Name))
 		}
-		return nil
+		var member string
+		if err := tx.QueryRow(ctx, `SELECT name FROM account WHERE id = $1`, accountID).Scan(&member); err != nil {
+			return fmt.Errorf("look up account %d: %w", accountID, err)
+		}
+		return s.logTx(ctx, tx, "org_remove_team_member", organizationID, map[string]any{"member": member, "team": t.Name})
 	})
 }
 

@@ -51,7 +51,7 @@ func (s *Service) CreateAppToken(ctx context.Context, accountID int64, title str
 		if err != nil {
 			return fmt.Errorf("create an application token of account %d: %w", accountID, err)
 		}
-		return nil
+		return s.logTx(ctx, tx, "create_app_specific_token", accountID, map[string]any{"app_specific_token_title": title, "app_specific_token": uuid})
 	})
 	if err != nil {
 		return "", "", err
@@ -106,25 +106,34 @@ func (s *Service) AppToken(ctx context.Context, accountID int64, uuid string) (A
 
 // DeleteAppToken revokes one of an account's application tokens; NotFound when the account has none of that uuid.
 func (s *Service) DeleteAppToken(ctx context.Context, accountID int64, uuid string) error {
-	return s.deleteToken(ctx, `DELETE FROM app_token WHERE uuid = $1 AND account_id = $2`, accountID, uuid)
+	return s.deleteToken(ctx, `DELETE FROM app_token WHERE uuid = $1 AND account_id = $2 RETURNING title`, accountID, uuid,
+		func(ctx context.Context, tx db.Tx, title string) error {
+			return s.logTx(ctx, tx, "revoke_app_specific_token", accountID, map[string]any{"app_specific_token_title": title, "app_specific_token": uuid})
+		})
 }
 
 // DeleteOAuthToken revokes one of the tokens an account has granted; NotFound when it has granted none of that uuid.
 func (s *Service) DeleteOAuthToken(ctx context.Context, accountID int64, uuid string) error {
-	return s.deleteToken(ctx, `DELETE FROM oauth_token WHERE uuid = $1 AND account_id = $2`, accountID, uuid)
+	return s.deleteToken(ctx, `DELETE FROM oauth_token WHERE uuid = $1 AND account_id = $2
+		RETURNING (SELECT p.name FROM oauth_application p WHERE p.id = oauth_token.application_id)`, accountID, uuid,
+		func(ctx context.Context, tx db.Tx, application string) error {
+			return s.logTx(ctx, tx, "revoke_oauth_api_token", accountID, map[string]any{"token_uuid": uuid, "application": application})
+		})
 }
 
-func (s *Service) deleteToken(ctx context.Context, statement string, accountID int64, uuid string) error {
+// deleteToken deletes what a statement finds, and records it by the text that the statement returns.
+func (s *Service) deleteToken(ctx context.Context, statement string, accountID int64, uuid string, record func(context.Context, db.Tx, string) error) error {
 	return s.db.Hard(ctx, "delete token", func(ctx context.Context, tx db.Tx) error {
-		n, err := tx.Exec(ctx, statement, uuid, accountID)
+		var what string
+		err := tx.QueryRow(ctx, statement, uuid, accountID).Scan(&what)
+		if errors.Is(err, db.ErrNoRows) {
+			return problem.New(problem.NotFound, "There is no token %s", quoted(uuid))
+		}
 		if err != nil {
 			return fmt.Errorf("delete a token of account %d: %w", accountID, err)
 		}
-		if n == 0 {
-			return problem.New(problem.NotFound, "There is no token %s", quoted(uuid))
-		}
 		s.changed(tx)
-		return nil
+		return record(ctx, tx, what)
 	})
 }
 
@@ -155,17 +164,17 @@ func (s *Service) insertOAuthTokenTx(ctx context.Context, tx db.Tx, n NewOAuthTo
 	if n.Lifetime <= 0 || n.Lifetime > maxTokenLifetime {
 		n.Lifetime = maxTokenLifetime
 	}
-	lookup, secret := randomToken(oauthTokenPart), randomToken(oauthTokenPart)
+	lookup, secret, id := randomToken(oauthTokenPart), randomToken(oauthTokenPart), newUUID()
 	sum := sha256.Sum256([]byte(secret))
 	now := s.now()
 	_, err := tx.Exec(ctx, `INSERT INTO oauth_token
 			(uuid, application_id, account_id, scope, lookup, secret_hash, created_by, created_ms, expires_ms)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, newUUID(), n.ApplicationID, n.AccountID, n.Scopes.String(),
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, id, n.ApplicationID, n.AccountID, n.Scopes.String(),
 		lookup, sum[:], n.AccountID, db.Millis(now), db.Millis(now.Add(n.Lifetime)))
 	if err != nil {
 		return "", fmt.Errorf("create an OAuth token of account %d: %w", n.AccountID, err)
 	}
-	return lookup + secret, nil
+	return lookup + secret, s.logTx(ctx, tx, "create_oauth_api_token", n.AccountID, map[string]any{"token_uuid": id, "scope": n.Scopes.String()})
 }
 
 // userTx is the account of an id, which must be a user's.

@@ -60,7 +60,10 @@ func (r *Registry) deleteManifestTx(ctx context.Context, tx db.Tx, repo Reposito
 		repo.ID, id, del.now, end); err != nil {
 		return nil, err
 	}
-	return names, reviewTx(ctx, tx, reviewManifest, repo.ID, id, end)
+	if err := reviewTx(ctx, tx, reviewManifest, repo.ID, id, end); err != nil {
+		return nil, err
+	}
+	return names, r.logDeletedTx(ctx, tx, repo, d, names)
 }
 
 // refuseChildTx refuses the deletion of a manifest that an index needs.
@@ -119,19 +122,27 @@ func (r *Registry) DeleteTag(ctx context.Context, repo Repository, name string) 
 		if _, err := d.closeTx(ctx, tx, []period{p}); err != nil {
 			return err
 		}
-		return d.afterTagTx(ctx, tx, p.manifestID)
+		companions, err := d.afterTagTx(ctx, tx, p.manifestID)
+		if err != nil {
+			return err
+		}
+		for _, tag := range append([]string{name}, companions...) {
+			if err := r.logTx(ctx, tx, "delete_tag", repo, map[string]any{"tag": tag}); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
-// afterTagTx closes an image's companions when it has no live tag left.
-func (d deletion) afterTagTx(ctx context.Context, tx db.Tx, id int64) error {
+// afterTagTx closes an image's companions when it has no live tag left, and gives their names.
+func (d deletion) afterTagTx(ctx context.Context, tx db.Tx, id int64) ([]string, error) {
 	var image digest.Digest
 	err := tx.QueryRow(ctx, `SELECT m.digest FROM manifest m WHERE m.id = $2 AND NOT EXISTS (
 		SELECT 1 FROM tag t WHERE t.repo_id = $1 AND t.manifest_id = $2 AND (t.expires_ms IS NULL OR t.expires_ms > $3))`,
 		d.repo.ID, id, d.now).Scan(&image)
 	if err != nil {
-		return ignoreNoRows(err)
+		return nil, ignoreNoRows(err)
 	}
-	_, err = d.closeCompanionsTx(ctx, tx, image)
-	return err
+	return d.closeCompanionsTx(ctx, tx, image)
 }

@@ -5,7 +5,32 @@ import (
 	"maps"
 
 	"github.com/longshore-registry/longshore/internal/db"
+	"github.com/longshore-registry/longshore/internal/digest"
 )
+
+// logPushTx writes an entry for each tag of a push. A manifest that is pushed by its digest alone is a part of
+// something else, as in Quay, and has none.
+func (r *Registry) logPushTx(ctx context.Context, tx db.Tx, repo Repository, c *candidate) error {
+	for _, tag := range c.tags {
+		if err := r.logTx(ctx, tx, "push_repo", repo, map[string]any{"tag": tag, "mediaType": c.doc.MediaType}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// logDeletedTx writes an entry for each tag that a deletion ended; for a manifest that had none, one for its digest.
+func (r *Registry) logDeletedTx(ctx context.Context, tx db.Tx, repo Repository, d digest.Digest, tags []string) error {
+	if len(tags) == 0 {
+		return r.logTx(ctx, tx, "delete_tag", repo, map[string]any{"digest": d.String()})
+	}
+	for _, tag := range tags {
+		if err := r.logTx(ctx, tx, "delete_tag", repo, map[string]any{"tag": tag, "digest": d.String()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // logTx writes the log entry of a change to a repository, with the members that all such entries have.
 func (r *Registry) logTx(ctx context.Context, tx db.Tx, kind string, repo Repository, metadata map[string]any) error {

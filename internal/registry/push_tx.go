@@ -62,7 +62,10 @@ func (r *Registry) pushTx(ctx context.Context, tx db.Tx, repo Repository, c *can
 			return err
 		}
 	}
-	return r.tagTx(ctx, tx, repo, id, c, window)
+	if err := r.tagTx(ctx, tx, repo, id, c, window); err != nil {
+		return err
+	}
+	return r.logPushTx(ctx, tx, repo, c)
 }
 
 // admitTx takes the repository's lock and reads again what the caller was allowed to write by. It gives how long the

@@ -154,9 +154,13 @@ func (r *Registry) DeleteRepository(ctx context.Context, id int64) error {
 		if err := tx.Lock(ctx, db.LockRepository, id, db.Exclusive); err != nil {
 			return err
 		}
+		repo, err := repositoryByID(ctx, tx, id)
+		if err != nil {
+			return err
+		}
 		now := r.now()
 		var window int64
-		err := tx.QueryRow(ctx, `UPDATE repository SET deleted_ms = $2 WHERE id = $1 AND deleted_ms IS NULL
+		err = tx.QueryRow(ctx, `UPDATE repository SET deleted_ms = $2 WHERE id = $1 AND deleted_ms IS NULL
 			RETURNING (SELECT n.tag_window_s FROM account n WHERE n.id = repository.namespace_id)`, id, now).Scan(&window)
 		if errors.Is(err, db.ErrNoRows) {
 			return nameUnknown()
@@ -165,18 +169,27 @@ func (r *Registry) DeleteRepository(ctx context.Context, id int64) error {
 			return err
 		}
 		r.memory.forgetRepositories(tx)
-		return reviewTx(ctx, tx, reviewRepository, id, 0, now+window*1000)
+		if err := reviewTx(ctx, tx, reviewRepository, id, 0, now+window*1000); err != nil {
+			return err
+		}
+		return r.logTx(ctx, tx, "delete_repo", repo, nil)
 	})
 }
 
 // SetVisibility makes a repository public or private. NAME_UNKNOWN.
 func (r *Registry) SetVisibility(ctx context.Context, id int64, public bool) error {
-	return r.change(ctx, `UPDATE repository SET visibility = $2 WHERE id = $1 AND deleted_ms IS NULL`, id, visibility(public))
+	name := "private"
+	if public {
+		name = "public"
+	}
+	return r.change(ctx, `UPDATE repository SET visibility = $2 WHERE id = $1 AND deleted_ms IS NULL`, id, visibility(public),
+		"change_repo_visibility", map[string]any{"visibility": name})
 }
 
 // SetDescription changes a repository's description. NAME_UNKNOWN.
 func (r *Registry) SetDescription(ctx context.Context, id int64, description string) error {
-	return r.change(ctx, `UPDATE repository SET description = $2 WHERE id = $1 AND deleted_ms IS NULL`, id, description)
+	return r.change(ctx, `UPDATE repository SET description = $2 WHERE id = $1 AND deleted_ms IS NULL`, id, description,
+		"set_repo_description", map[string]any{"description": description})
 }
 
 // SetState changes a repository's state after the pushes that run; those that come later see the new one. NAME_UNKNOWN.
@@ -185,18 +198,29 @@ func (r *Registry) SetState(ctx context.Context, id int64, state access.State) e
 		if err := tx.Lock(ctx, db.LockRepository, id, db.Exclusive); err != nil {
 			return err
 		}
-		r.memory.forgetRepositories(tx)
-		n, err := tx.Exec(ctx, `UPDATE repository SET state = $2 WHERE id = $1 AND deleted_ms IS NULL`, id, int64(state))
-		return changed(n, err)
+		return r.changeTx(ctx, tx, `UPDATE repository SET state = $2 WHERE id = $1 AND deleted_ms IS NULL`, id, int64(state),
+			"change_repo_state", map[string]any{"state_changed": state.String()})
 	})
 }
 
 // change updates one repository in a transaction of its own.
-func (r *Registry) change(ctx context.Context, query string, id int64, value any) error {
+func (r *Registry) change(ctx context.Context, query string, id int64, value any, kind string, metadata map[string]any) error {
 	return r.db.Hard(ctx, "change repository", func(ctx context.Context, tx db.Tx) error {
-		r.memory.forgetRepositories(tx)
-		return changed(tx.Exec(ctx, query, id, value))
+		return r.changeTx(ctx, tx, query, id, value, kind, metadata)
 	})
+}
+
+// changeTx updates one repository and records it.
+func (r *Registry) changeTx(ctx context.Context, tx db.Tx, query string, id int64, value any, kind string, metadata map[string]any) error {
+	repo, err := repositoryByID(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	r.memory.forgetRepositories(tx)
+	if err := changed(tx.Exec(ctx, query, id, value)); err != nil {
+		return err
+	}
+	return r.logTx(ctx, tx, kind, repo, metadata)
 }
 
 func changed(n int64, err error) error {

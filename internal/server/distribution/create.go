@@ -40,6 +40,7 @@ func (q *request) makeRepository(ctx context.Context) error {
 
 // make makes what is missing. taken is what to say when somebody else turns out to have done so, and is nowhere seen.
 func (q *request) make(ctx context.Context) (taken, err error) {
+	ctx = q.acting(ctx)
 	if q.place.owner.ID == 0 {
 		if taken, err := q.makeOrganization(ctx); taken != nil || err != nil {
 			return taken, err

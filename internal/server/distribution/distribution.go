@@ -6,6 +6,8 @@
 // bearer may do now, both; the second half is at most access.Options.Age old, so that a removed permission, a
 // disabled account and a regenerated robot are refused within a minute although tokens live for an hour.
 //
+// A pull is recorded in the action log before its first byte is sent, and refused if it cannot be.
+//
 // A repository that a push makes comes into being with the first upload or manifest. Asking for a token makes nothing.
 package distribution
 
@@ -17,6 +19,7 @@ import (
 	"time"
 
 	"github.com/longshore-registry/longshore/internal/access"
+	"github.com/longshore-registry/longshore/internal/audit"
 	"github.com/longshore-registry/longshore/internal/content"
 	"github.com/longshore-registry/longshore/internal/identity"
 	"github.com/longshore-registry/longshore/internal/identity/bearer"
@@ -34,10 +37,14 @@ type Options struct {
 	Access   *access.Authority
 	Identity *identity.Service
 	Tokens   *bearer.Authority
+	Audit    *audit.Log // nil: pulls and sign-ins are not recorded
 
 	Service       string               // the tokens' audience: SERVER_HOSTNAME, or a constant without it; not empty
 	Names         registry.NameOptions // the same that Registry has
 	ManifestBytes int64                // longest manifest that is read; 0 for 4 MiB
+
+	AuditLogins        bool // ACTION_LOG_AUDIT_LOGINS
+	AuditLoginFailures bool // ACTION_LOG_AUDIT_LOGIN_FAILURES
 
 	RecoveryMode  bool   // ACCOUNT_RECOVERY_MODE: nothing works here
 	AdvertiseV2   bool   // FEATURE_ADVERTISE_V2

@@ -21,6 +21,9 @@ func (q *request) getManifest() error {
 		return err
 	}
 	header, name := q.w.Header(), m.Digest.String()
+	if err := q.pulled(m.MediaType, name); err != nil {
+		return err
+	}
 	if m.Stale {
 		header.Set("Warning", `110 - "the database is away: the tag is as it was last seen"`) // RFC 7234, 5.5.1
 	}
@@ -60,7 +63,7 @@ func (q *request) putManifest() error {
 		push.Tags = []string{q.target.tag}
 	}
 	push.Tags = append(push.Tags, more...)
-	ctx := q.r.Context()
+	ctx := q.acting(q.r.Context())
 	if !q.place.exists() {
 		if err := q.options.Registry.CheckPush(q.target.namespace, push); err != nil {
 			return err
@@ -114,10 +117,11 @@ func (q *request) payer() string {
 // deleteManifest answers DELETE /v2/{name}/manifests/{reference}: a tag ends alone, a digest takes its tags along.
 func (q *request) deleteManifest() error {
 	var err error
+	ctx := q.acting(q.r.Context())
 	if q.target.tag != "" {
-		err = q.options.Registry.DeleteTag(q.r.Context(), q.place.repository, q.target.tag)
+		err = q.options.Registry.DeleteTag(ctx, q.place.repository, q.target.tag)
 	} else {
-		_, err = q.options.Registry.DeleteManifest(q.r.Context(), q.place.repository, q.target.digest)
+		_, err = q.options.Registry.DeleteManifest(ctx, q.place.repository, q.target.digest)
 	}
 	if err != nil {
 		return err

@@ -58,6 +58,11 @@ func (q *request) issueToken() error {
 	if err != nil {
 		return err
 	}
+	if len(scopes) == 0 {
+		if err := q.loggedIn(); err != nil {
+			return err
+		}
+	}
 	q.json(http.StatusOK, tokenAnswer{
 		Token: token, AccessToken: token, ExpiresIn: int64(lifetime.Seconds()), IssuedAt: q.options.Clock().UTC().Format(time.RFC3339),
 	})
@@ -78,6 +83,7 @@ func (q *request) logIn(ctx context.Context) error {
 	q.rec.Actor, q.rec.Credential = "", credentialKind(username)
 	principal, err := q.options.Identity.Login(ctx, username, secret)
 	if err != nil {
+		q.notLoggedIn(ctx, username, err)
 		return err
 	}
 	q.principal, q.rec.Actor = principal, actorName(principal)

@@ -201,16 +201,4 @@ func kindName(r registry.Repository) string {
 	return "image"
 }
 
-func stateName(s access.State) string {
-	switch s {
-	case access.ReadOnlyState:
-		return "READ_ONLY"
-	case access.Mirror:
-		return "MIRROR"
-	case access.MarkedForDeletion:
-		return "MARKED_FOR_DELETION"
-	case access.OrganizationMirror:
-		return "ORG_MIRROR"
-	}
-	return "NORMAL"
-}
+func stateName(s access.State) string { return s.String() }
