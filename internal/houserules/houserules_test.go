@@ -19,7 +19,7 @@ const module = "github.com/longshore-registry/longshore"
 var ranks = map[string]int{
 	"problem": 0, "digest": 0, "secret": 0, "fault": 0,
 	"mail": 1,
-	"db": 1, "config": 1, "jobs": 1,
+	"db":   1, "config": 1, "jobs": 1,
 	"identity": 2,
 	"content":  3, "access": 3,
 	"registry": 4,
