@@ -78,6 +78,8 @@ const (
 	InspectRepository                 // read what Administer changes
 	InspectNamespace                  // read what AdministerNamespace changes
 	InspectRegistry                   // superuser panel: reading
+	CreateOwnRobot                    // a robot of the own account
+	InspectCredentials                // superuser panel: reading what others sign in with
 )
 
 // String names the action in reasons and logs.
@@ -86,7 +88,7 @@ func (a Action) String() string {
 		"pull", "push", "administer the repository", "change its settings", "create a repository", "view the namespace",
 		"administer the namespace", "read the account", "administer the account", "create an organization",
 		"administer the registry", "administer the content", "inspect the repository", "inspect the namespace",
-		"inspect the registry",
+		"inspect the registry", "create an own robot", "inspect others' credentials",
 	}
 	if int(a) < len(names) {
 		return names[a]
@@ -97,7 +99,7 @@ func (a Action) String() string {
 // Changes reports whether the action changes something.
 func (a Action) Changes() bool {
 	switch a {
-	case Pull, ViewNamespace, ReadAccount, InspectRepository, InspectNamespace, InspectRegistry:
+	case Pull, ViewNamespace, ReadAccount, InspectRepository, InspectNamespace, InspectRegistry, InspectCredentials:
 		return false
 	}
 	return true

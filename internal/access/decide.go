@@ -56,7 +56,7 @@ func (q *question) ask() Denial {
 
 func (q *question) concernsNamespace() bool {
 	switch q.a {
-	case ReadAccount, AdministerAccount, CreateOrganization, Superuse, InspectRegistry:
+	case ReadAccount, AdministerAccount, CreateOwnRobot, CreateOrganization, Superuse, InspectRegistry, InspectCredentials:
 		return false
 	}
 	return true
@@ -71,11 +71,11 @@ func (q *question) right() Denial {
 		return q.createRepository()
 	case ViewNamespace, AdministerNamespace, InspectNamespace:
 		return q.onNamespace()
-	case ReadAccount, AdministerAccount:
+	case ReadAccount, AdministerAccount, CreateOwnRobot:
 		return q.onAccount()
 	case CreateOrganization:
 		return q.createOrganization()
-	case Superuse, InspectRegistry:
+	case Superuse, InspectRegistry, InspectCredentials:
 		return q.onRegistry()
 	}
 	return q.deny(NoRight, "unknown action %d", q.a)
@@ -124,7 +124,7 @@ func (q *question) inOwnNamespace() bool {
 
 func (q *question) onAccount() Denial {
 	want := identity.ScopeUserRead
-	if q.a == AdministerAccount {
+	if q.a.Changes() {
 		want = identity.ScopeUserAdmin
 	}
 	switch {
@@ -132,6 +132,8 @@ func (q *question) onAccount() Denial {
 		return q.deny(NoRight, "only users have an account of their own")
 	case !q.scoped(want):
 		return NoRight
+	case q.a == CreateOwnRobot && q.restricted():
+		return q.deny(NoRight, "%s is a restricted user: no own robots", q.p.Account.Name)
 	}
 	q.because("%s's own account", q.p.Account.Name)
 	return Granted
@@ -144,10 +146,10 @@ func (q *question) onRegistry() Denial {
 	switch {
 	case !q.policy.SuperUsersEnabled:
 		return q.deny(NoRight, "super users are switched off")
-	case q.superUser():
+	case q.superUser() && (q.a != InspectCredentials || q.policy.SuperUsersFullAccess):
 		q.because("%s is a super user", q.p.Account.Name)
 		return Granted
-	case q.readOnlySuperUser() && q.a == InspectRegistry:
+	case q.readOnlySuperUser() && !q.a.Changes():
 		q.because("%s is a read-only super user", q.p.Account.Name)
 		return Granted
 	}

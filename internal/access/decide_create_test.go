@@ -96,3 +96,33 @@ func TestRestrictedUsersMakeNothingInTheirOwnNamespace(t *testing.T) {
 		})
 	}
 }
+
+func TestRestrictedUsersMakeNoOwnRobots(t *testing.T) {
+	restricted := basePolicy()
+	restricted.RestrictedUsers, restricted.RestrictedWhitelist = true, []string{"bob"}
+	full, readOnly := restricted, basePolicy()
+	full.SuperUsersFullAccess, readOnly.RegistryReadOnly = true, true
+	for _, c := range []struct {
+		name   string
+		p      identity.Principal
+		policy Policy
+		want   Denial
+	}{
+		{"a user", user("alice"), basePolicy(), Granted},
+		{"a restricted user", user("alice"), restricted, NoRight},
+		{"one who is spared", user("bob"), restricted, Granted},
+		{"a restricted read-only super user", user("auditor"), restricted, NoRight},
+		{"a super user with full access", user("root"), full, Granted},
+		{"a token without user:admin", oauth(identity.ScopeUserRead), basePolicy(), NoRight},
+		{"a token with it", oauth(identity.ScopeUserAdmin), basePolicy(), Granted},
+		{"nobody", identity.Principal{}, basePolicy(), NoRight},
+		{"a robot", robot(), basePolicy(), NoRight},
+		{"while the registry is read-only", user("alice"), readOnly, ReadOnlyRegistry},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if d := Decide(c.p, CreateOwnRobot, Object{}, Facts{}, c.policy); d.Denial != c.want {
+				t.Errorf("%+v", d)
+			}
+		})
+	}
+}

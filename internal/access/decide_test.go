@@ -49,11 +49,11 @@ func basePolicy() Policy {
 
 func actions() []Action {
 	return []Action{Pull, Push, Administer, ChangeSettings, CreateRepository, ViewNamespace, AdministerNamespace, ReadAccount,
-		AdministerAccount, CreateOrganization, Superuse, AdministerContent, InspectRepository, InspectNamespace, InspectRegistry}
+		AdministerAccount, CreateOrganization, Superuse, AdministerContent, InspectRepository, InspectNamespace, InspectRegistry, CreateOwnRobot, InspectCredentials}
 }
 
 // letters names each action in the tables below, in the order of actions.
-const letters = "puacCvnrRoSxiIG"
+const letters = "puacCvnrRoSxiIGbK"
 
 // allowed gives the letters of what is allowed.
 func allowed(t *testing.T, p identity.Principal, o Object, f Facts, policy Policy) string {
@@ -73,7 +73,8 @@ func allowed(t *testing.T, p identity.Principal, o Object, f Facts, policy Polic
 
 // A letter in want is an action that is allowed: p pull, u push, a administer, c change settings, C create repository,
 // v view and n administer the namespace, r read and R administer the own account, o create organization, S superuse,
-// x administer content, i inspect the repository, I the namespace, G the registry.
+// x administer content, i inspect the repository, I the namespace, G the registry, b create an own robot, K inspect
+// others' credentials.
 func TestRoles(t *testing.T) {
 	public := app()
 	public.Public = true
@@ -91,27 +92,27 @@ func TestRoles(t *testing.T) {
 	}{
 		{"nobody", identity.Principal{}, app(), Facts{}, basePolicy(), ""},
 		{"nobody, public", identity.Principal{}, public, Facts{}, basePolicy(), "p"},
-		{"a stranger", user("alice"), app(), Facts{}, basePolicy(), "rRo"},
-		{"a stranger, public", user("alice"), public, Facts{}, basePolicy(), "prRo"},
-		{"the namespace's owner", user("alice"), own, Facts{Owner: true}, basePolicy(), "puacCvnrRoxiI"},
-		{"team admin", user("alice"), app(), Facts{TeamRole: TeamAdmin, Team: "owners"}, basePolicy(), "puacCvnrRoxiI"},
-		{"team creator", user("alice"), app(), Facts{TeamRole: TeamCreator, Team: "makers"}, basePolicy(), "CvrRo"},
-		{"team member", user("alice"), app(), Facts{TeamRole: TeamMember, Team: "staff"}, basePolicy(), "vrRo"},
-		{"direct read", user("alice"), app(), Facts{Direct: Read}, basePolicy(), "prRo"},
-		{"direct write", user("alice"), app(), Facts{Direct: Write}, basePolicy(), "pucrRo"},
-		{"direct admin", user("alice"), app(), Facts{Direct: Admin}, basePolicy(), "puacrRoxi"},
-		{"read by team", user("alice"), app(), Facts{ByTeam: Read, ByTeamName: "staff"}, basePolicy(), "prRo"},
-		{"write by team, direct read", user("alice"), app(), Facts{ByTeam: Write, Direct: Read}, basePolicy(), "pucrRo"},
-		{"admin by team and member", user("alice"), app(), Facts{ByTeam: Admin, TeamRole: TeamMember}, basePolicy(), "puacvrRoxi"},
+		{"a stranger", user("alice"), app(), Facts{}, basePolicy(), "rRob"},
+		{"a stranger, public", user("alice"), public, Facts{}, basePolicy(), "prRob"},
+		{"the namespace's owner", user("alice"), own, Facts{Owner: true}, basePolicy(), "puacCvnrRoxiIb"},
+		{"team admin", user("alice"), app(), Facts{TeamRole: TeamAdmin, Team: "owners"}, basePolicy(), "puacCvnrRoxiIb"},
+		{"team creator", user("alice"), app(), Facts{TeamRole: TeamCreator, Team: "makers"}, basePolicy(), "CvrRob"},
+		{"team member", user("alice"), app(), Facts{TeamRole: TeamMember, Team: "staff"}, basePolicy(), "vrRob"},
+		{"direct read", user("alice"), app(), Facts{Direct: Read}, basePolicy(), "prRob"},
+		{"direct write", user("alice"), app(), Facts{Direct: Write}, basePolicy(), "pucrRob"},
+		{"direct admin", user("alice"), app(), Facts{Direct: Admin}, basePolicy(), "puacrRoxib"},
+		{"read by team", user("alice"), app(), Facts{ByTeam: Read, ByTeamName: "staff"}, basePolicy(), "prRob"},
+		{"write by team, direct read", user("alice"), app(), Facts{ByTeam: Write, Direct: Read}, basePolicy(), "pucrRob"},
+		{"admin by team and member", user("alice"), app(), Facts{ByTeam: Admin, TeamRole: TeamMember}, basePolicy(), "puacvrRoxib"},
 		{"robot without permission", robot(), app(), Facts{}, basePolicy(), ""},
 		{"robot without permission, public", robot(), public, Facts{}, basePolicy(), "p"},
 		{"robot with write", robot(), app(), Facts{Direct: Write}, basePolicy(), "puc"},
 		{"robot in a team that creates", robot(), app(), Facts{TeamRole: TeamCreator}, basePolicy(), "Cv"},
 		{"robot in the owners", robot(), app(), Facts{TeamRole: TeamAdmin}, basePolicy(), "puacCvnxiI"},
-		{"super user", user("root"), app(), Facts{}, basePolicy(), "rRoSG"},
-		{"super user with full access", user("root"), app(), Facts{}, full, "puacCvnrRoSxiIG"},
-		{"read-only super user", user("auditor"), app(), Facts{}, basePolicy(), "pvrRoiIG"},
-		{"read-only super user, full access for others", user("auditor"), app(), Facts{}, full, "pvrRoiIG"},
+		{"super user", user("root"), app(), Facts{}, basePolicy(), "rRoSGb"},
+		{"super user with full access", user("root"), app(), Facts{}, full, "puacCvnrRoSxiIGbK"},
+		{"read-only super user", user("auditor"), app(), Facts{}, basePolicy(), "pvrRoiIGbK"},
+		{"read-only super user, full access for others", user("auditor"), app(), Facts{}, full, "pvrRoiIGbK"},
 		{"a robot with a super user's name", identity.Principal{Credential: identity.RobotToken,
 			Account: identity.Account{ID: robotID, Kind: identity.Robot, Name: "root"}}, app(), Facts{}, full, ""},
 		{"repository token, read", repositoryToken(appID, Read), app(), Facts{}, basePolicy(), "p"},
@@ -134,7 +135,7 @@ func TestCredentialsOfAUserAreWorthTheSame(t *testing.T) {
 	for _, c := range []identity.Credential{identity.Password, identity.Session, identity.AppToken} {
 		p := user("alice")
 		p.Credential = c
-		if got := allowed(t, p, app(), Facts{TeamRole: TeamAdmin}, basePolicy()); got != "puacCvnrRoxiI" {
+		if got := allowed(t, p, app(), Facts{TeamRole: TeamAdmin}, basePolicy()); got != "puacCvnrRoxiIb" {
 			t.Errorf("credential %d: %q", c, got)
 		}
 	}
@@ -155,10 +156,10 @@ func TestScopesCutDownWhatAnOAuthTokenMay(t *testing.T) {
 		{identity.ScopeRepoAdmin, "puacxi"},
 		{identity.ScopeRepoCreate, "C"},
 		{identity.ScopeUserRead, "r"},
-		{identity.ScopeUserAdmin, "rRo"},
+		{identity.ScopeUserAdmin, "rRob"},
 		{identity.ScopeOrgAdmin, "vnI"},
-		{identity.ScopeSuperUser, "SG"},
-		{identity.AllScopes, "puacCvnrRoSxiIG"},
+		{identity.ScopeSuperUser, "SGK"},
+		{identity.AllScopes, "puacCvnrRoSxiIGbK"},
 	} {
 		t.Run(c.scopes.String(), func(t *testing.T) {
 			if got := allowed(t, oauth(c.scopes), app(), Facts{TeamRole: TeamAdmin}, everything); got != c.want {
@@ -177,7 +178,7 @@ func TestFullAccessThroughATokenNeedsItsScope(t *testing.T) {
 	if got := allowed(t, oauth(identity.ScopeRepoAdmin), app(), Facts{}, full); got != "" {
 		t.Errorf("without super:user: %q", got)
 	}
-	if got := allowed(t, oauth(identity.ScopeRepoAdmin|identity.ScopeSuperUser), app(), Facts{}, full); got != "puacSxiG" {
+	if got := allowed(t, oauth(identity.ScopeRepoAdmin|identity.ScopeSuperUser), app(), Facts{}, full); got != "puacSxiGK" {
 		t.Errorf("with it: %q", got)
 	}
 }
@@ -187,7 +188,7 @@ func TestADisabledNamespaceIsClosed(t *testing.T) {
 	o.NamespaceEnabled, o.Public = false, true
 	full := basePolicy()
 	full.SuperUsersFullAccess = true
-	if got := allowed(t, user("root"), o, Facts{Direct: Admin}, full); got != "rRoSG" {
+	if got := allowed(t, user("root"), o, Facts{Direct: Admin}, full); got != "rRoSGbK" {
 		t.Errorf("a super user may %q", got)
 	}
 	if d := Decide(identity.Principal{}, Pull, o, Facts{}, basePolicy()); d.Denial != NamespaceDisabled {
@@ -225,7 +226,7 @@ func TestAReadOnlyRegistryChangesNothing(t *testing.T) {
 func TestPushesCanBeDisabled(t *testing.T) {
 	policy := basePolicy()
 	policy.PushesDisabled = true
-	if got := allowed(t, user("alice"), app(), Facts{TeamRole: TeamAdmin}, policy); got != "pacCvnrRoxiI" {
+	if got := allowed(t, user("alice"), app(), Facts{TeamRole: TeamAdmin}, policy); got != "pacCvnrRoxiIb" {
 		t.Errorf("an administrator may %q", got)
 	}
 	if d := Decide(user("alice"), Push, app(), Facts{Direct: Write}, policy); d.Denial != PushesOff {
@@ -236,7 +237,7 @@ func TestPushesCanBeDisabled(t *testing.T) {
 func TestSuperUsersCanBeSwitchedOff(t *testing.T) {
 	policy := basePolicy()
 	policy.SuperUsersEnabled, policy.SuperUsersFullAccess = false, true
-	if got := allowed(t, user("root"), app(), Facts{}, policy); got != "rRo" {
+	if got := allowed(t, user("root"), app(), Facts{}, policy); got != "rRob" {
 		t.Errorf("root may %q", got)
 	}
 }

@@ -18,7 +18,8 @@ const module = "github.com/longshore-registry/longshore"
 // ranks orders the rooms of internal/: a package imports only rooms of lower rank, or its own.
 var ranks = map[string]int{
 	"problem": 0, "digest": 0, "secret": 0, "fault": 0,
-	"db": 1, "config": 1, "jobs": 1,
+	"mail": 1,
+	"db":   1, "config": 1, "jobs": 1,
 	"identity": 2,
 	"content":  3, "access": 3,
 	"registry": 4,
@@ -42,6 +43,7 @@ var importers = map[string]string{
 	"go.yaml.in/yaml/v4":                  "internal/config",
 	"github.com/alecthomas/kong":          "internal/app",
 	"net/http/pprof":                      "internal/server",
+	"github.com/wneessen/go-mail":         "internal/mail",
 }
 
 type source struct {

@@ -62,12 +62,16 @@ func (s *Service) CreateRobot(ctx context.Context, owner Account, short, descrip
 	return info, nil
 }
 
-// namespaceLivesTx orders the making of a robot with the deletion of its namespace.
+// namespaceLivesTx orders the making of a robot with the deletion of its namespace, and with its getting another name:
+// the robot's holds it.
 func namespaceLivesTx(ctx context.Context, tx db.Tx, owner Account) error {
 	if err := tx.Lock(ctx, db.LockNamespace, owner.ID, db.Shared); err != nil {
 		return err
 	}
-	_, err := accountTx(ctx, tx, owner.ID)
+	now, err := accountTx(ctx, tx, owner.ID)
+	if err == nil && now.Name != owner.Name {
+		return unknownAccount(owner.Name)
+	}
 	return err
 }
 

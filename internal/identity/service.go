@@ -45,6 +45,8 @@ type Options struct {
 	// and GLOBAL_READONLY_SUPER_USERS, since whoever has such a name has the right.
 	ReservedNames []string
 
+	CodeLife time.Duration // USER_RECOVERY_TOKEN_LIFETIME: of the codes in mails; 0 for half an hour
+
 	Audit       Recorder // of changes; nil records none
 	AuditLogins bool     // ACTION_LOG_AUDIT_LOGINS: signing out is recorded too
 
@@ -107,6 +109,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.DefaultTagWindow == 0 {
 		o.DefaultTagWindow = defaultTagWindow
+	}
+	if o.CodeLife <= 0 {
+		o.CodeLife = defaultCodeLife
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now

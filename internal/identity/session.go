@@ -12,8 +12,12 @@ import (
 	"github.com/longshore-registry/longshore/internal/db"
 )
 
-// SessionAccount is the key under which a session's data holds the id, an int64, of the account that signed in.
-const SessionAccount = "account_id"
+// What the store reads of a session's data: the id, an int64, of the account that signed in, and the account's
+// SessionRevision at that time, an int64 too.
+const (
+	SessionAccount  = "account_id"
+	SessionRevision = "session_rev"
+)
 
 const (
 	sweepEvery = 10 * time.Minute
@@ -24,8 +28,8 @@ const (
 // nobody who reads the table can use it. The account in the data goes into a column of its own, so that all sessions
 // of an account can be ended.
 //
-// Whoever reads a session asks Service.Current with the revision the session was made under: that refuses one whose
-// last save came after the end of the account's sessions.
+// A session cannot be stored after its account's sessions were ended: a request that began before the user signed out
+// and saves its session after does not bring it back.
 type SessionStore struct {
 	db    *db.DB
 	clock func() time.Time
@@ -65,14 +69,21 @@ func (s *SessionStore) FindCtx(ctx context.Context, token string) ([]byte, bool,
 	return data, true, nil
 }
 
-// CommitCtx stores a session. A power cut may undo it: the user signs in again.
+// CommitCtx stores a session. A power cut may undo it: the user signs in again. It is Unauthenticated when the account's
+// sessions have been ended since the session was made.
 func (s *SessionStore) CommitCtx(ctx context.Context, token string, data []byte, expiry time.Time) error {
 	_, values, err := s.codec.Decode(data)
 	if err != nil {
 		return fmt.Errorf("read a session's data: %w", err)
 	}
 	account, _ := values[SessionAccount].(int64)
+	revision, _ := values[SessionRevision].(int64)
 	return s.db.Soft(ctx, "store session", func(ctx context.Context, tx db.Tx) error {
+		if account != 0 {
+			if err := sessionStandsTx(ctx, tx, account, revision); err != nil {
+				return err
+			}
+		}
 		_, err := tx.Exec(ctx, `INSERT INTO session (id, account_id, data, created_ms, expires_ms) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (id) DO UPDATE SET account_id = excluded.account_id, data = excluded.data, expires_ms = excluded.expires_ms`,
 			sessionID(token), nullID(account), data, db.Millis(s.clock()), db.Millis(expiry))
@@ -93,6 +104,36 @@ func (s *SessionStore) DeleteCtx(ctx context.Context, token string) error {
 	})
 }
 
+// sessionStandsTx refuses a session that was made before its account's sessions were ended. The account's row is locked,
+// so that either this session is stored before they are ended, and deleted with the others, or not at all.
+func sessionStandsTx(ctx context.Context, tx db.Tx, account, revision int64) error {
+	var now int64
+	err := tx.QueryRow(ctx, `SELECT session_rev FROM account WHERE id = $1 AND kind = 1 AND deleted_ms IS NULL`+tx.ForUpdate(), account).Scan(&now)
+	if err != nil && !errors.Is(err, db.ErrNoRows) {
+		return fmt.Errorf("look up the sessions of account %d: %w", account, err)
+	}
+	if err != nil || max(revision, firstRevision) != now {
+		return unauthenticated("The session was ended")
+	}
+	return nil
+}
+
+// firstRevision is the session_rev of a new account, and of sessions that older versions stored.
+const firstRevision = 1
+
+// SessionRevision gives what a new session of a user has to hold under the key SessionRevision.
+func (s *Service) SessionRevision(ctx context.Context, accountID int64) (int64, error) {
+	var revision int64
+	err := s.read.QueryRow(ctx, `SELECT session_rev FROM account WHERE id = $1 AND deleted_ms IS NULL`, accountID).Scan(&revision)
+	if errors.Is(err, db.ErrNoRows) {
+		return 0, unauthenticated("The account no longer exists")
+	}
+	if err != nil {
+		return 0, fmt.Errorf("look up the sessions of account %d: %w", accountID, err)
+	}
+	return revision, nil
+}
+
 func sessionID(token string) []byte {
 	sum := sha256.Sum256([]byte(token))
 	return sum[:]
@@ -109,6 +150,9 @@ func (s *Service) EndSessions(ctx context.Context, accountID int64) error {
 }
 
 func endSessionsTx(ctx context.Context, tx db.Tx, accountID int64) error {
+	if _, err := tx.Exec(ctx, `UPDATE account SET session_rev = session_rev + 1 WHERE id = $1`, accountID); err != nil {
+		return fmt.Errorf("end the sessions of account %d: %w", accountID, err)
+	}
 	if _, err := tx.Exec(ctx, `DELETE FROM session WHERE account_id = $1`, accountID); err != nil {
 		return fmt.Errorf("end the sessions of account %d: %w", accountID, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,13 +49,18 @@ func (b *browser) account() (id int64) {
 	return id
 }
 
-func (b *browser) signIn(id int64) {
+func (b *browser) signIn(f *fixture, id int64) {
 	b.t.Helper()
+	revision, err := f.SessionRevision(b.t.Context(), id)
+	if err != nil {
+		b.t.Fatal(err)
+	}
 	b.visit(func(ctx context.Context) {
 		if err := b.manager.RenewToken(ctx); err != nil {
 			b.t.Error(err)
 		}
 		b.manager.Put(ctx, SessionAccount, id)
+		b.manager.Put(ctx, SessionRevision, revision)
 	})
 }
 
@@ -63,7 +69,7 @@ func TestSessionsAreKeptUntilTheyEnd(t *testing.T) {
 		f.clock.now = time.Now() // scs has no other clock
 		alice := f.user("alice")
 		b := f.browser()
-		b.signIn(alice.ID)
+		b.signIn(f, alice.ID)
 		if got := b.account(); got != alice.ID {
 			t.Errorf("the session belongs to %d", got)
 		}
@@ -93,9 +99,9 @@ func TestAllSessionsOfAnAccountCanBeEnded(t *testing.T) {
 		}
 		for name, end := range ends {
 			first, second, other := f.browser(), f.browser(), f.browser()
-			first.signIn(alice.ID)
-			second.signIn(alice.ID)
-			other.signIn(bob.ID)
+			first.signIn(f, alice.ID)
+			second.signIn(f, alice.ID)
+			other.signIn(f, bob.ID)
 			if err := end(); err != nil {
 				t.Fatal(err)
 			}
@@ -145,5 +151,72 @@ func TestASessionThatWasSavedLateIsRefusedByItsRevision(t *testing.T) {
 		}
 		_, err = f.Current(t.Context(), Session, alice.UUID, alice.AccessRev)
 		wantProblem(t, err, problem.Unauthenticated, "changed")
+	})
+}
+
+// A request that read its session before the user signed out, and saves it after, does not bring it back.
+func TestASessionThatIsSavedLateStaysEnded(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		f.clock.now = time.Now()
+		alice := f.user("alice")
+		store, expiry := f.Sessions(), f.clock.Now().Add(time.Hour)
+		save := func(revision int64) error {
+			data, err := scs.GobCodec{}.Encode(expiry, map[string]any{SessionAccount: alice.ID, SessionRevision: revision})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return store.CommitCtx(t.Context(), "a session", data, expiry)
+		}
+		revision, err := f.SessionRevision(t.Context(), alice.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := save(revision); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.EndSessions(t.Context(), alice.ID); err != nil {
+			t.Fatal(err)
+		}
+		wantProblem(t, save(revision), problem.Unauthenticated, "The session was ended")
+		if _, found, err := store.FindCtx(t.Context(), "a session"); found || err != nil {
+			t.Errorf("the session is back: %v", err)
+		}
+		if err := save(revision + 1); err != nil {
+			t.Errorf("a session made after: %v", err)
+		}
+	})
+}
+
+// The same with both at once: whichever comes first, no session of the old revision is left.
+func TestSigningOutRacesASave(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		f.clock.now = time.Now()
+		alice := f.user("alice")
+		store, expiry := f.Sessions(), f.clock.Now().Add(time.Hour)
+		for range 10 {
+			revision, err := f.SessionRevision(t.Context(), alice.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := scs.GobCodec{}.Encode(expiry, map[string]any{SessionAccount: alice.ID, SessionRevision: revision})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var both sync.WaitGroup
+			both.Go(func() {
+				if err := store.CommitCtx(t.Context(), "a session", data, expiry); err != nil && !problem.Is(err, problem.Unauthenticated) {
+					t.Error(err)
+				}
+			})
+			both.Go(func() {
+				if err := f.EndSessions(t.Context(), alice.ID); err != nil {
+					t.Error(err)
+				}
+			})
+			both.Wait()
+			if _, found, err := store.FindCtx(t.Context(), "a session"); found || err != nil {
+				t.Fatalf("a session outlived the end of all: %v", err)
+			}
+		}
 	})
 }

@@ -66,6 +66,11 @@ func (s *Service) AppTokens(ctx context.Context, accountID int64) ([]AppTokenInf
 	if err != nil {
 		return nil, fmt.Errorf("list the application tokens of account %d: %w", accountID, err)
 	}
+	return collectAppTokens(rows)
+}
+
+// collectAppTokens reads uuid, title, created_ms, expires_ms and last_used_ms.
+func collectAppTokens(rows db.Rows) ([]AppTokenInfo, error) {
 	defer rows.Close()
 	var tokens []AppTokenInfo
 	for rows.Next() {
@@ -73,7 +78,7 @@ func (s *Service) AppTokens(ctx context.Context, accountID int64) ([]AppTokenInf
 		var created int64
 		var expires, used sql.NullInt64
 		if err := rows.Scan(&t.UUID, &t.Title, &created, &expires, &used); err != nil {
-			return nil, fmt.Errorf("list the application tokens of account %d: %w", accountID, err)
+			return nil, fmt.Errorf("list application tokens: %w", err)
 		}
 		t.Created, t.Expires, t.LastUsed = db.Time(created), nullTime(expires), nullTime(used)
 		tokens = append(tokens, t)

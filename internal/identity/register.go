@@ -1,0 +1,142 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/longshore-registry/longshore/internal/db"
+	"github.com/longshore-registry/longshore/internal/problem"
+)
+
+// Registration is somebody who asks for an account.
+type Registration struct {
+	NewUser
+	First      bool     // to be the first user of an empty registry, and nothing else
+	Invite     string   // the code of an invitation into a team, empty for none
+	InviteOnly bool     // without an invitation there is no account
+	Confirm    bool     // the address has to be confirmed, unless the invitation went to it
+	Prompts    []string // what the console shall ask
+}
+
+// Registered is the account that a registration made.
+type Registered struct {
+	Account
+	Code string // confirms the address, when that has to be done
+}
+
+// Register makes a user for somebody who asks for an account. Reserved names are refused whoever asks.
+//
+// An empty registry takes a registration with First alone, and one that was used none of those: a stranger who finds
+// an empty registry does not become its administrator by asking first, and of two first users at once one is made.
+// The refusal is Forbidden in the first case, Invalid in the second.
+func (s *Service) Register(ctx context.Context, r Registration) (Registered, error) {
+	if err := s.refuseReserved(r.Name); err != nil {
+		return Registered{}, err
+	}
+	if r.Password == "" {
+		return Registered{}, ValidatePassword("")
+	}
+	row, err := s.prepareUser(ctx, r.NewUser)
+	if err != nil {
+		return Registered{}, err
+	}
+	var made Registered
+	err = s.db.Hard(ctx, "register user", func(ctx context.Context, tx db.Tx) (err error) {
+		made, err = s.registerTx(ctx, tx, r, row)
+		return err
+	})
+	return made, err
+}
+
+func (s *Service) registerTx(ctx context.Context, tx db.Tx, r Registration, row newAccount) (Registered, error) {
+	if err := s.firstTx(ctx, tx, r.First); err != nil {
+		return Registered{}, err
+	}
+	invitation, invited, err := invitationTx(ctx, tx, r.Invite, r.Email)
+	if err != nil {
+		return Registered{}, err
+	}
+	if r.InviteOnly && !invited && !r.First {
+		return Registered{}, problem.New(problem.Invalid, "Cannot create non-invited user")
+	}
+	row.verified = !r.Confirm || invited || r.First
+	user, err := s.insertUserTx(ctx, tx, row)
+	if err != nil {
+		return Registered{}, err
+	}
+	for _, prompt := range r.Prompts {
+		if _, err := tx.Exec(ctx, `INSERT INTO account_prompt (account_id, kind) VALUES ($1, $2)`, user.ID, prompt); err != nil {
+			return Registered{}, fmt.Errorf("note what to ask %q: %w", user.Name, err)
+		}
+	}
+	if invited {
+		if err := s.joinTx(ctx, tx, invitation, user); err != nil {
+			return Registered{}, err
+		}
+	}
+	if row.verified {
+		return Registered{Account: user}, nil
+	}
+	code, err := s.newCodeTx(ctx, tx, user.ID, confirmAddress, "")
+	return Registered{user, code}, err
+}
+
+// firstTx lets the first user in alone, and others only behind it.
+func (s *Service) firstTx(ctx context.Context, tx db.Tx, first bool) error {
+	if first {
+		if err := tx.Lock(ctx, db.LockNamespace, allAccounts, db.Exclusive); err != nil {
+			return err
+		}
+		s.changed(tx) // there is a first user now
+	}
+	some, err := hasAccountsTx(ctx, tx)
+	switch {
+	case err != nil:
+		return err
+	case first && some:
+		return problem.New(problem.Invalid, "The first user of this registry was made already")
+	case !first && !some:
+		return problem.New(problem.Forbidden, "This registry has no user yet; the first one needs the set-up code that was printed at start")
+	}
+	return nil
+}
+// invitation is an invitation into a team that went to an address.
+type invitation struct {
+	id, organization, team int64
+	teamName, inviter      string
+}
+
+// invitationTx finds the invitation with a code. One that went to another address is none: the code proves that its
+// owner reads that one.
+func invitationTx(ctx context.Context, tx db.Tx, code, email string) (i invitation, found bool, err error) {
+	if code == "" || email == "" {
+		return invitation{}, false, nil
+	}
+	err = tx.QueryRow(ctx, `SELECT i.id, t.organization_id, t.id, t.name, a.name FROM team_invite i
+		JOIN team t ON t.id = i.team_id
+		JOIN account o ON o.id = t.organization_id AND o.deleted_ms IS NULL
+		JOIN account a ON a.id = i.inviter_id
+		WHERE i.token = $1 AND i.email = $2`, code, email).Scan(&i.id, &i.organization, &i.team, &i.teamName, &i.inviter)
+	if errors.Is(err, db.ErrNoRows) {
+		return invitation{}, false, nil
+	}
+	if err != nil {
+		return invitation{}, false, fmt.Errorf("look up an invitation: %w", err)
+	}
+	return i, true, nil
+}
+
+// joinTx makes a new user a member of the team it was invited into.
+func (s *Service) joinTx(ctx context.Context, tx db.Tx, i invitation, user Account) error {
+	if _, err := tx.Exec(ctx, `DELETE FROM team_invite WHERE id = $1`, i.id); err != nil {
+		return fmt.Errorf("accept an invitation: %w", err)
+	}
+	if _, err := tx.Exec(ctx, `INSERT INTO team_member (team_id, account_id) VALUES ($1, $2)`, i.team, user.ID); err != nil {
+		return fmt.Errorf("accept an invitation: %w", err)
+	}
+	s.changed(tx)
+	return s.logTx(ctx, tx, "org_team_member_invite_accepted", i.organization, map[string]any{
+		"member": user.Name, "team": i.teamName, "inviter": i.inviter,
+	})
+}
