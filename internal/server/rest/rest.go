@@ -95,6 +95,7 @@ func (a *API) routes() []*route {
 	for _, resource := range [][]*route{
 		a.documentRoutes(), a.sessionRoutes(), a.userRoutes(), a.organizationRoutes(), a.robotRoutes(),
 		a.repositoryRoutes(), a.permissionRoutes(), a.tagRoutes(),
+		a.laterRoutes(),
 	} {
 		all = append(all, resource...)
 	}
