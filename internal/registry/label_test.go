@@ -12,7 +12,7 @@ import (
 	"github.com/longshore-registry/longshore/internal/registry"
 )
 
-func TestLabels(t *testing.T) {
+func TestLabelsOfAnImage(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		log, ctx := &recorder{}, t.Context()
 		f := newFixture(t, d, recording(log))

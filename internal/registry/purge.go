@@ -62,7 +62,8 @@ func (r *Registry) purgeLiveTx(ctx context.Context, tx db.Tx, repo Repository, n
 	if _, err := tx.Exec(ctx, `DELETE FROM tag WHERE repo_id = $1 AND name = $2`, repo.ID, name); err != nil {
 		return 0, err
 	}
-	return p.manifestID, d.afterTagTx(ctx, tx, p.manifestID)
+	_, err = d.afterTagTx(ctx, tx, p.manifestID)
+	return p.manifestID, err
 }
 
 // purgePastTx removes a name's past periods on a manifest.
