@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"strings"
 	"time"
 
 	"github.com/longshore-registry/longshore/internal/db"
@@ -38,6 +39,7 @@ type memory struct {
 	members      *aged.Cache[member, int64]   // to the manifest's row
 	manifests    *aged.Cache[digest.Digest, Manifest]
 	asking       *tagQueue // nil if exact
+	pages        *tagPages // nil unless exact
 }
 
 type repositoryName struct{ namespace, name string }
@@ -75,15 +77,19 @@ func newMemory(d *db.DB, bytes int64, clock func() time.Time) memory {
 	share := func(of18 int64) int64 { return bytes / 18 * of18 }
 	m.repositories = aged.NewWeighed(o, share(2), func(k repositoryName, r Repository) int {
 		return 400 + 2*len(k.namespace) + 2*len(k.name) + len(r.Description)
+	}).OwnKeys(func(k repositoryName) repositoryName {
+		return repositoryName{strings.Clone(k.namespace), strings.Clone(k.name)}
 	})
 	m.members = aged.NewWeighed(o, share(2), func(member, int64) int { return 250 })
 	manifests := o
 	manifests.Age, manifests.Refresh = aged.Forever, 0 // a digest's bytes never change
-	m.manifests = aged.NewWeighed(manifests, share(8), func(_ digest.Digest, v Manifest) int {
+	m.manifests = aged.NewWeighed(manifests, share(7), func(_ digest.Digest, v Manifest) int {
 		return 500 + len(v.Bytes) + len(v.MediaType) + len(v.ArtifactType) + len(v.ConfigType)
 	})
-	m.tags = aged.NewWeighed(o, share(6), func(k tagName, _ tagged) int { return 300 + len(k.name) })
+	m.tags = aged.NewWeighed(o, share(6), func(k tagName, _ tagged) int { return 300 + len(k.name) }).
+		OwnKeys(func(k tagName) tagName { return tagName{k.repositoryID, strings.Clone(k.name)} })
 	if m.exact {
+		m.pages = newTagPages(o, share(1))
 		d.OnForeignCommit(m.drop)
 	} else {
 		m.asking = newTagQueue(d)
@@ -95,6 +101,7 @@ func newMemory(d *db.DB, bytes int64, clock func() time.Time) memory {
 func (m *memory) drop() {
 	m.repositories.Drop()
 	m.tags.Drop()
+	m.pages.drop()
 	m.members.Drop()
 }
 
@@ -111,6 +118,7 @@ func (m *memory) forgetTags(tx db.Tx, repo Repository, names ...string) {
 		for _, name := range names {
 			m.tags.Forget(tagName{repo.ID, name})
 		}
+		m.pages.forget(repo.ID)
 	})
 }
 

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/longshore-registry/longshore/internal/db"
@@ -14,34 +13,6 @@ const (
 	maxPage  = 10_000
 	maxPages = 1_000_000
 )
-
-// tagNames gives a page as one text: a row for each name costs twice as much. No tag has a space in it. Neither
-// database promises the order inside the text, and asking for it would sort what is sorted already.
-const tagNames = `SELECT COALESCE(STRING_AGG(name, ' '), '') FROM (
-		SELECT name FROM tag WHERE repo_id = $1 AND name > $2 AND (expires_ms IS NULL OR expires_ms > $3)
-		ORDER BY name LIMIT $4
-	) AS page`
-
-// TagNames lists live tags in byte order, after a name that need not exist, and whether there are more.
-func (r *Registry) TagNames(ctx context.Context, repo Repository, after string, limit int) (names []string, more bool, err error) {
-	if limit <= 0 {
-		return nil, false, nil
-	}
-	limit = min(limit, maxPage)
-	var page string
-	if err := r.db.QueryRow(ctx, tagNames, repo.ID, after, r.now(), limit+1).Scan(&page); err != nil {
-		return nil, false, err
-	}
-	if page == "" {
-		return nil, false, nil
-	}
-	names = strings.Split(page, " ")
-	if !slices.IsSorted(names) {
-		slices.Sort(names)
-	}
-	names, more = cut(names, limit)
-	return names, more, nil
-}
 
 // cut takes the one entry that was asked for beyond a page as the sign that there are more.
 func cut[T any](list []T, limit int) ([]T, bool) {

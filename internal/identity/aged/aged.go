@@ -37,6 +37,7 @@ type Options struct {
 type Cache[K comparable, V any] struct {
 	entries *otter.Cache[K, entry[V]]
 	options Options
+	own     func(K) K     // copies a key that is kept; nil when keys hold on to nothing
 	drops   atomic.Uint64 // rises with each Drop
 	seed    maphash.Seed
 	shards  [shards]shard
@@ -89,6 +90,13 @@ func NewWeighed[K comparable, V any](o Options, bytes int64, weigh func(K, V) in
 		MaximumWeight: uint64(max(bytes, 1)),
 		Weigher:       func(k K, e entry[V]) uint32 { return uint32(min(weigh(k, e.value), math.MaxUint32)) },
 	})
+}
+
+// OwnKeys has keys copied by own before they are kept, for keys that are part of something larger, as a word of a request
+// is. It must be called before the cache is used, and gives the cache.
+func (c *Cache[K, V]) OwnKeys(own func(K) K) *Cache[K, V] {
+	c.own = own
+	return c
 }
 
 func newBounded[K comparable, V any](o Options, bound *otter.Options[K, entry[V]]) *Cache[K, V] {
@@ -215,6 +223,9 @@ func (c *Cache[K, V]) settle(key K, v V, err error, asked time.Time, m mark) {
 	}
 	if e, ok := c.entries.GetIfPresent(key); ok && e.drops == m.drops && e.asked.After(asked) && !e.asked.After(c.options.Clock()) {
 		return
+	}
+	if c.own != nil {
+		key = c.own(key)
 	}
 	c.entries.Set(key, entry[V]{value: v, asked: asked, drops: m.drops})
 }

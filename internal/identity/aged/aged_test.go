@@ -3,6 +3,7 @@ package aged
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -157,4 +158,20 @@ func TestAWaiterOutlivesACallerThatGaveUp(t *testing.T) {
 	wg.Go(func() { get(t, c, s, 1) })
 	cancel()
 	wg.Wait()
+}
+
+func TestKeysAreCopiedBeforeTheyAreKept(t *testing.T) {
+	copies := 0
+	c := New[string, int](Options{Age: Forever, Clock: time.Now}).OwnKeys(func(k string) string {
+		copies++
+		return strings.Clone(k)
+	})
+	for range 3 {
+		if v, err := c.Get(t.Context(), "k", func(context.Context) (int, error) { return 7, nil }); v != 7 || err != nil {
+			t.Fatalf("got %d, %v", v, err)
+		}
+	}
+	if copies != 1 {
+		t.Errorf("%d copies of a key that was kept once", copies)
+	}
 }

@@ -182,6 +182,11 @@ func (q *request) json(status int, value any) {
 		q.rec.Err = err
 		status, body = http.StatusInternalServerError, []byte(`{"errors":[{"code":"UNKNOWN","message":"internal error","detail":{}}]}`)
 	}
+	q.jsonText(status, body)
+}
+
+// jsonText answers with JSON that is written already.
+func (q *request) jsonText(status int, body []byte) {
 	header := q.w.Header()
 	if header.Get("Content-Type") == "" {
 		header.Set("Content-Type", "application/json")

@@ -2,7 +2,9 @@ package distribution
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/longshore-registry/longshore/internal/identity"
@@ -15,21 +17,20 @@ func (q *request) listTags() error {
 	if err != nil {
 		return err
 	}
-	names := []string{}
+	tags := registry.TagPage{JSON: "[]"}
 	if p.size > 0 {
-		found, more, err := q.options.Registry.TagNames(q.r.Context(), q.place.repository, p.last, p.size)
-		if err != nil {
+		if tags, err = q.options.Registry.TagPage(q.r.Context(), q.place.repository, p.last, p.size); err != nil {
 			return err
 		}
-		names = append(names, found...)
-		if more {
-			linkNext(q.w, q.r, p.next(names[len(names)-1]))
+		if tags.More {
+			linkNext(q.w, q.r, p.next(tags.Last))
 		}
 	}
-	q.json(http.StatusOK, struct {
-		Name string   `json:"name"`
-		Tags []string `json:"tags"`
-	}{q.target.path, names})
+	name, err := json.Marshal(q.target.path)
+	if err != nil {
+		return err
+	}
+	q.jsonText(http.StatusOK, slices.Concat([]byte(`{"name":`), name, []byte(`,"tags":`), []byte(tags.JSON), []byte("}")))
 	return nil
 }
 
