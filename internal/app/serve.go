@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -18,10 +17,6 @@ import (
 // shutdownGrace is how long requests in flight may go on after SIGTERM: a large layer must not be lost to a rollout.
 const shutdownGrace = 5 * time.Minute
 
-// gcPercent lets the heap grow to three times what lives before it is collected: the heap is small (docs/performance.md),
-// and collecting it twice as often costs a seventh of a pull.
-const gcPercent = 200
-
 type serveCommand struct {
 	place
 	Listen      string   `help:"Address to serve on; 127.0.0.1:8080 if not given, port 8443 with TLS." placeholder:"HOST:PORT"`
@@ -32,7 +27,7 @@ type serveCommand struct {
 // Run serves until the context ends.
 func (c serveCommand) Run(ctx context.Context, p Program) error {
 	if _, set := p.Getenv("GOGC"); !set {
-		debug.SetGCPercent(gcPercent)
+		boundHeap(ctx)
 	}
 	var flush func()
 	p.Stderr, flush = bufferLines(p.Stderr)

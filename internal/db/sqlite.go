@@ -25,9 +25,11 @@ func commonPragmas() []string {
 	}
 }
 
+// Each connection has a page cache of its own, in KiB; a page takes twice its size in the allocator. Readers start with
+// an empty one after each commit, and the file's pages lie in the kernel's memory anyway.
 const (
-	writerCache = "cache_size(-8192)" // KiB
-	readerCache = "cache_size(-2048)"
+	writerCache = "cache_size(-4096)"
+	readerCache = "cache_size(-256)"
 	readOnly    = "query_only(1)"
 )
 

@@ -31,7 +31,7 @@ func growLog(ctx context.Context, conn *sql.Conn, path string, size int64) error
 		fmt.Sprintf("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) "+
 			"INSERT INTO grow_log SELECT zeroblob(3000) FROM n", size/pageSize+128),
 		"ROLLBACK",
-		"PRAGMA cache_size = -8192",
+		"PRAGMA cache_size = -4096", // writerCache
 	} {
 		if _, err := conn.ExecContext(ctx, query); err != nil {
 			return fmt.Errorf("growing the database's log: %w", err)

@@ -65,10 +65,10 @@ func TestConnectionsAreSetUp(t *testing.T) {
 		"journal_mode": "wal", "foreign_keys": "1", "busy_timeout": "5000", "wal_autocheckpoint": "0", "page_size": fmt.Sprint(pageSize),
 	}
 	check(d, common)
-	check(d, map[string]string{"query_only": "1", "cache_size": "-2048"})
+	check(d, map[string]string{"query_only": "1", "cache_size": "-256"})
 	err := d.Hard(t.Context(), "look", func(_ context.Context, tx Tx) error {
 		check(tx, common)
-		check(tx, map[string]string{"query_only": "0", "cache_size": "-8192", "synchronous": "2"})
+		check(tx, map[string]string{"query_only": "0", "cache_size": "-4096", "synchronous": "2"})
 		return nil
 	})
 	if err != nil {

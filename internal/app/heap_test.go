@@ -1,0 +1,41 @@
+package app
+
+import (
+	"runtime"
+	"runtime/debug"
+	"testing"
+	"time"
+)
+
+func TestTheHeapMayGrowByARoomThatDependsLittleOnWhatLives(t *testing.T) {
+	for _, tt := range []struct {
+		live uint64
+		want int
+	}{{0, 200}, {1 << 20, 200}, {4 << 20, 200}, {8 << 20, 100}, {10 << 20, 80}, {16 << 20, 75}, {1 << 40, 75}} {
+		if got := gcPercent(tt.live); got != tt.want {
+			t.Errorf("with %d bytes alive: %d %%, want %d", tt.live, got, tt.want)
+		}
+	}
+}
+
+// TestTheCollectorFollowsTheHeap changes a setting of the whole process, as serve does.
+func TestTheCollectorFollowsTheHeap(t *testing.T) {
+	before := debug.SetGCPercent(100)
+	defer debug.SetGCPercent(before)
+	boundHeap(t.Context())
+	held := make([]byte, 64<<20)
+	deadline := time.Now().Add(time.Minute)
+	for {
+		runtime.GC()
+		percent := debug.SetGCPercent(gcAtMost)
+		debug.SetGCPercent(percent)
+		if percent == gcAtLeast {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("64 MiB live, and the heap may still grow by %d %%", percent)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	runtime.KeepAlive(held)
+}
