@@ -143,8 +143,8 @@ func (t *pgTx) rollback(ctx context.Context) {
 type pgRows struct {
 	ctx     context.Context
 	rows    pgx.Rows
-	tx      *pgTx  // the transaction it belongs to, or
-	release func() // what to do with the connection
+	tx      *pgTx       // the transaction it belongs to, or
+	release func(error) // what to do with the connection, and how the query ended
 	err     error
 }
 
@@ -191,7 +191,7 @@ func (r *pgRows) Close() {
 		r.tx.open = nil
 	}
 	if r.release != nil {
-		r.release()
+		r.release(r.rows.Err())
 		r.release = nil
 	}
 }

@@ -17,7 +17,9 @@ import (
 const (
 	acquireTimeout = 2 * time.Second
 	commitTimeout  = 10 * time.Second
-	answerTimeout  = 10 * time.Second // for a query or a transaction: a server that is frozen does not end them itself
+	answerTimeout  = 10 * time.Second // for a transaction: a server that is frozen does not end it itself
+	queryTimeout   = 6 * time.Second  // for a query alone: longer than the server's own limit
+	probeTimeout   = time.Second      // for either, and for a connection, while the server is silent
 	pgAttempts     = 5
 )
 
@@ -26,6 +28,7 @@ type postgresEngine struct {
 	hard, soft *pgxpool.Pool
 	pooler     bool
 	closed     atomic.Bool
+	silent     silence
 	log        *slog.Logger
 }
 
@@ -34,7 +37,7 @@ func openPostgres(ctx context.Context, a Address, o Options) (*postgresEngine, e
 	if err != nil {
 		return nil, err
 	}
-	e := &postgresEngine{pooler: o.Pooler, log: o.Logger}
+	e := &postgresEngine{pooler: o.Pooler, log: o.Logger, silent: silence{probe: probeTimeout}}
 	// The pools outlive the caller's deadline.
 	if e.hard, err = pgxpool.NewWithConfig(context.WithoutCancel(ctx), hardConfig); err != nil {
 		return nil, pgError(ctx, err)
@@ -63,15 +66,19 @@ func (e *postgresEngine) ping(ctx context.Context) error {
 		return err
 	}
 	defer c.Release()
-	return pgError(ctx, c.Ping(ctx))
+	limited, cancel := context.WithTimeout(ctx, e.silent.limit(queryTimeout))
+	defer cancel()
+	err = c.Ping(limited)
+	e.silent.note(ctx, limited, err)
+	return pgError(ctx, err)
 }
 
-// acquire takes a connection, or says after two seconds that there is none.
+// acquire takes a connection, or says after acquireTimeout that there is none.
 func (e *postgresEngine) acquire(ctx context.Context, p *pgxpool.Pool) (*pgxpool.Conn, error) {
 	if e.closed.Load() {
 		return nil, errClosed()
 	}
-	limited, cancel := context.WithTimeout(ctx, acquireTimeout)
+	limited, cancel := context.WithTimeout(ctx, e.silent.limit(acquireTimeout))
 	defer cancel()
 	c, err := p.Acquire(limited)
 	if err == nil {
@@ -95,14 +102,15 @@ func (e *postgresEngine) Query(ctx context.Context, query string, args ...any) (
 	if err != nil {
 		return nil, err
 	}
-	limited, cancel := context.WithTimeout(ctx, answerTimeout)
-	release := func() {
+	limited, cancel := context.WithTimeout(ctx, e.silent.limit(queryTimeout))
+	release := func(err error) {
+		e.silent.note(ctx, limited, err)
 		cancel()
 		c.Release()
 	}
 	rows, err := c.Query(limited, query, values...)
 	if err != nil {
-		release()
+		release(err)
 		return nil, pgError(ctx, err)
 	}
 	return &pgRows{ctx: ctx, rows: rows, release: release}, nil
@@ -151,15 +159,17 @@ func (e *postgresEngine) once(ctx context.Context, pool *pgxpool.Pool, r request
 		return err
 	}
 	defer c.Release()
-	limited, cancel := context.WithTimeout(ctx, answerTimeout)
+	limited, cancel := context.WithTimeout(ctx, e.silent.limit(answerTimeout))
 	defer cancel()
 	native, err := c.BeginTx(limited, pgx.TxOptions{BeginQuery: beginSQL(e.pooler, r.hard)})
+	e.silent.note(ctx, limited, err)
 	if err != nil {
 		return late(ctx, limited, repeatable(pgError(ctx, err)))
 	}
 	tx := &pgTx{native: native}
 	defer tx.rollback(ctx)
 	if err := tx.finish(r.fn(limited, tx)); err != nil {
+		e.silent.note(ctx, limited, err)
 		return late(ctx, limited, err)
 	}
 	return tx.commit(ctx)
