@@ -18,17 +18,18 @@ import (
 
 // client speaks to one registry. A token is fetched once for each repository and kept, as real clients do.
 type client struct {
-	base           string
-	user, password string
-	http           *http.Client
+	base              string
+	user, password    string // none for a registry that asks nobody
+	robot, robotToken string
+	http              *http.Client
 
 	mu     sync.Mutex
 	tokens map[string]string // scope → token
 }
 
-func newClient(base, user, password string) *client {
+func newClient(base string) *client {
 	transport := &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true, WriteBufferSize: 256 << 10, ReadBufferSize: 256 << 10}
-	return &client{base: base, user: user, password: password, http: &http.Client{Transport: transport, Timeout: 2 * time.Minute}, tokens: map[string]string{}}
+	return &client{base: base, http: &http.Client{Transport: transport, Timeout: 2 * time.Minute}, tokens: map[string]string{}}
 }
 
 // do sends a request and reads the answer away; want lists the accepted statuses.
@@ -85,14 +86,14 @@ func (c *client) token(ctx context.Context, path string) (string, error) {
 	if t := c.tokens[name]; t != "" {
 		return t, nil
 	}
-	t, err := c.login(ctx, "repository:"+name+":pull,push")
+	t, err := c.login(ctx, c.user, c.password, "repository:"+name+":pull,push")
 	if err == nil {
 		c.tokens[name] = t
 	}
 	return t, err
 }
 
-func (c *client) login(ctx context.Context, scope string) (string, error) {
+func (c *client) login(ctx context.Context, user, password, scope string) (string, error) {
 	realm, service, err := c.challenge(ctx)
 	if err != nil {
 		return "", err
@@ -101,7 +102,7 @@ func (c *client) login(ctx context.Context, scope string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	req.SetBasicAuth(c.user, c.password)
+	req.SetBasicAuth(user, password)
 	res, err := c.http.Do(req)
 	if err != nil {
 		return "", err

@@ -1,12 +1,13 @@
 // Command bench measures registries side by side and prints ratios to a bare reference server.
 //
 // The reference (package reference) and bin/longshore are started with empty folders; any other server is given by
-// URL and, for its CPU and memory, process id:
+// URL and, for its CPU, memory and disk, process id and folder:
 //
-//	bench -rounds 7 -rows 'manifest' -server zot=http://127.0.0.1:5001,pid=4711
+//	bench -rounds 7 -rows 'manifest' -server zot=http://127.0.0.1:5001,pid=4711,data=/tmp/zot
 //
 // Each round measures every server in turn, so that a machine whose speed drifts slows all alike. A figure is the
-// median of the rounds, with the lowest and highest in brackets.
+// median of the rounds, with the lowest and highest in brackets. What a row pushed is removed from the folders after
+// each round, behind the servers' backs, so that the disk holds little more than one round.
 package main
 
 import (
@@ -14,17 +15,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"regexp"
-	"slices"
-	"strconv"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/longshore-registry/longshore/bench/reference"
@@ -37,10 +31,15 @@ var (
 
 // server is one registry under measurement.
 type server struct {
-	name   string
-	pid    int
-	client *client
-	ready  time.Duration // from start to the first answer
+	name     string
+	pid      int
+	client   *client
+	data     string // folder of its blobs; empty if not known
+	database int    // pid of the database's first process; 0 if it has none of its own
+	ready    time.Duration
+	again    func() (time.Duration, error) // ends and starts it, and tells how long the latter took; nil if it is not ours
+
+	prepared map[*preparation]bool
 }
 
 func main() {
@@ -63,13 +62,15 @@ func serveReference(folder, listen string) int {
 }
 
 func run() error {
-	rounds := flag.Int("rounds", 7, "rounds, at least seven for figures to quote")
-	span := flag.Duration("span", time.Second, "how long an operation is repeated in a round")
+	b := bench{}
+	flag.IntVar(&b.rounds, "rounds", 7, "rounds, at least seven for figures to quote")
+	flag.DurationVar(&b.span, "span", time.Second, "how long an operation is repeated in a round")
 	only := flag.String("rows", ".", "regular expression of rows to measure")
-	program := flag.String("longshore", "bin/longshore", "the program to measure")
-	dsn := flag.String("postgres", "", "also measure it on this PostgreSQL database, which must be empty")
+	flag.StringVar(&b.program, "longshore", "bin/longshore", "the program to measure")
+	flag.StringVar(&b.dsn, "postgres", "", "also measure it on this PostgreSQL database, which must be empty")
+	flag.IntVar(&b.postmaster, "postgres-pid", 0, "that server's first process, for the database's CPU")
 	var others []string
-	flag.Func("server", "another server: name=URL[,pid=N][,user=U,password=P]", func(s string) error { others = append(others, s); return nil })
+	flag.Func("server", "another server: name=URL[,pid=N][,user=U,password=P][,data=FOLDER]", func(s string) error { others = append(others, s); return nil })
 	flag.Parse()
 	match, err := regexp.Compile(*only)
 	if err != nil {
@@ -77,225 +78,38 @@ func run() error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	folder, err := os.MkdirTemp("", "longshore-bench-")
-	if err != nil {
+	if b.folder, err = os.MkdirTemp("", "longshore-bench-"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(folder)
-
-	servers, halt, err := startAll(ctx, folder, *program, *dsn, others)
-	defer halt()
-	if err != nil {
+	defer os.RemoveAll(b.folder)
+	defer b.halt()
+	if err := b.startAll(ctx, others); err != nil {
 		return err
 	}
-	for _, s := range servers {
-		anonymous, resident := memory(s.pid)
-		fmt.Printf("%s: first answer after %d ms; idle %.1f MB anonymous, %.1f MB resident\n", s.name, s.ready.Milliseconds(), mb(anonymous), mb(resident))
+	for _, s := range b.servers {
+		fmt.Printf("%s: first answer after %d ms; idle %s\n", s.name, s.ready.Milliseconds(), s.memory())
 	}
-	if err := measureAll(ctx, servers, match, *rounds, *span); err != nil {
+	if err := b.measureAll(ctx, match); err != nil {
 		return err
 	}
-	for _, s := range servers {
-		anonymous, resident := memory(s.pid)
-		fmt.Printf("%s: after load %.1f MB anonymous, %.1f MB resident\n", s.name, mb(anonymous), mb(resident))
+	for _, s := range b.servers {
+		fmt.Printf("%s: after load %s\n", s.name, s.memory())
+	}
+	fmt.Printf("disk: %.1f GB at most\n", float64(b.mostDisk)/1e9)
+	for _, s := range b.servers {
+		if s.again == nil {
+			continue
+		}
+		took, err := s.again()
+		if err != nil {
+			return err
+		}
+		fmt.Printf("%s: started again with its data, first answer after %d ms\n", s.name, took.Milliseconds())
 	}
 	return nil
 }
 
-func mb(n int64) float64 { return float64(n) / 1e6 }
-
-type figure struct{ rate, cpu []float64 }
-
-func measureAll(ctx context.Context, servers []*server, match *regexp.Regexp, rounds int, span time.Duration) error {
-	out := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
-	defer out.Flush()
-	fmt.Fprintln(out, "row\tserver\trate /s\tto reference\tserver CPU ms/op\tto reference")
-	for _, r := range rows() {
-		if !match.MatchString(r.name) && r.setup == nil {
-			continue
-		}
-		wanted := match.MatchString(r.name)
-		figures := make([]figure, len(servers))
-		for i, s := range servers {
-			if r.setup != nil {
-				if err := r.setup(ctx, s.client); err != nil {
-					return fmt.Errorf("%s, set-up of %s: %w", s.name, r.name, err)
-				}
-			}
-			_ = i
-		}
-		if !wanted {
-			continue
-		}
-		for range rounds {
-			for i, s := range servers {
-				before := cpuTime(s.pid)
-				ops, took, err := r.measure(ctx, s.client, span)
-				if errors.Is(err, errSkip) {
-					continue
-				}
-				if err != nil {
-					return fmt.Errorf("%s, %s: %w", s.name, r.name, err)
-				}
-				figures[i].rate = append(figures[i].rate, float64(ops)/took.Seconds())
-				figures[i].cpu = append(figures[i].cpu, float64((cpuTime(s.pid)-before).Microseconds())/1000/float64(max(ops, 1)))
-			}
-		}
-		for i, s := range servers {
-			if len(figures[i].rate) == 0 {
-				continue
-			}
-			fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\n", r.name, s.name, spread(figures[i].rate), ratio(figures[i].rate, figures[0].rate), spread(figures[i].cpu), ratio(figures[i].cpu, figures[0].cpu))
-		}
-		_ = out.Flush()
-	}
-	return nil
-}
-
-func median(v []float64) float64 {
-	s := slices.Sorted(slices.Values(v))
-	return s[len(s)/2]
-}
-
-func spread(v []float64) string {
-	return fmt.Sprintf("%.4g [%.4g %.4g]", median(v), slices.Min(v), slices.Max(v))
-}
-
-// ratio is the median of the ratios within rounds.
-func ratio(v, base []float64) string {
-	var ratios []float64
-	for i := range min(len(v), len(base)) {
-		if base[i] > 0 {
-			ratios = append(ratios, v[i]/base[i])
-		}
-	}
-	if len(ratios) == 0 {
-		return "-"
-	}
-	return fmt.Sprintf("%.2f", median(ratios))
-}
-
-// startAll starts the reference and longshore and connects to the others. The reference is first.
-func startAll(ctx context.Context, folder, program, dsn string, others []string) (servers []*server, halt func(), err error) {
-	var running []*exec.Cmd
-	halt = func() {
-		for _, c := range running {
-			_ = c.Process.Signal(os.Interrupt)
-			_ = c.Wait()
-		}
-	}
-	start := func(name string, user, password string, args func(listen string) *exec.Cmd) error {
-		listen, err := freeAddress()
-		if err != nil {
-			return err
-		}
-		cmd := args(listen)
-		log, err := os.Create(filepath.Join(folder, name+".log"))
-		if err != nil {
-			return err
-		}
-		cmd.Stdout, cmd.Stderr = log, log
-		begin := time.Now()
-		if err := cmd.Start(); err != nil {
-			return err
-		}
-		running = append(running, cmd)
-		s := &server{name: name, pid: cmd.Process.Pid, client: newClient("http://"+listen, user, password)}
-		for {
-			res, err := http.Get("http://" + listen + "/v2/")
-			if err == nil {
-				res.Body.Close()
-				break
-			}
-			if time.Since(begin) > 30*time.Second {
-				text, _ := os.ReadFile(log.Name())
-				return fmt.Errorf("%s does not answer: %s", name, text)
-			}
-			time.Sleep(2 * time.Millisecond)
-		}
-		s.ready = time.Since(begin)
-		servers = append(servers, s)
-		return nil
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return nil, halt, err
-	}
-	if err := start("reference", "", "", func(listen string) *exec.Cmd {
-		return exec.CommandContext(ctx, self, "reference", filepath.Join(folder, "reference"), listen)
-	}); err != nil {
-		return servers, halt, err
-	}
-	databases := map[string]string{"longshore": ""}
-	if dsn != "" {
-		databases["longshore-postgresql"] = dsn
-	}
-	for _, name := range slices.Sorted(func(yield func(string) bool) {
-		for k := range databases {
-			if !yield(k) {
-				return
-			}
-		}
-	}) {
-		data := filepath.Join(folder, name)
-		config, err := writeConfig(data, databases[name])
-		if err != nil {
-			return servers, halt, err
-		}
-		create := exec.CommandContext(ctx, program, "user", "create", "bench", "--password-stdin", "--config", config, "--data", data)
-		create.Stdin = strings.NewReader("benchmark-password\n")
-		if text, err := create.CombinedOutput(); err != nil {
-			return servers, halt, fmt.Errorf("%s user create: %w: %s", program, err, text)
-		}
-		if err := start(name, "bench", "benchmark-password", func(listen string) *exec.Cmd {
-			return exec.CommandContext(ctx, program, "serve", "--listen", listen, "--admin-listen", "", "--config", config, "--data", data)
-		}); err != nil {
-			return servers, halt, err
-		}
-	}
-	for _, o := range others {
-		s, err := other(o)
-		if err != nil {
-			return servers, halt, err
-		}
-		servers = append(servers, s)
-	}
-	return servers, halt, nil
-}
-
-func writeConfig(data, dsn string) (string, error) {
-	if err := os.MkdirAll(data, 0o700); err != nil {
-		return "", err
-	}
-	text := "LOGGING_LEVEL: INFO\n"
-	if dsn != "" {
-		text += fmt.Sprintf("DB_URI: %q\nSECRET_KEY: benchmark-secret-key\nDATABASE_SECRET_KEY: benchmark-database-key\n", dsn)
-	}
-	path := filepath.Join(data, "config.yaml")
-	return path, os.WriteFile(path, []byte(text), 0o600)
-}
-
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
-}
-
-// other reads name=URL[,pid=N][,user=U,password=P].
-func other(text string) (*server, error) {
-	name, rest, ok := strings.Cut(text, "=")
-	if !ok {
-		return nil, fmt.Errorf("-server %q: want name=URL[,pid=N][,user=U,password=P]", text)
-	}
-	parts := strings.Split(rest, ",")
-	values := map[string]string{}
-	for _, p := range parts[1:] {
-		k, v, _ := strings.Cut(p, "=")
-		values[k] = v
-	}
-	pid, _ := strconv.Atoi(values["pid"])
-	return &server{name: name, pid: pid, client: newClient(parts[0], values["user"], values["password"])}, nil
+func (s *server) memory() string {
+	anonymous, resident := memory(s.pid)
+	return fmt.Sprintf("%.1f MB anonymous, %.1f MB resident", float64(anonymous)/1e6, float64(resident)/1e6)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +22,37 @@ func cpuTime(pid int) time.Duration {
 	user, _ := strconv.ParseInt(fields[11], 10, 64)
 	system, _ := strconv.ParseInt(fields[12], 10, 64)
 	return time.Duration(user+system) * 10 * time.Millisecond // USER_HZ is 100 on Linux
+}
+
+// cpuOfFamily is the processor time of a process, its children, and those of them that have ended. Zero for process 0.
+func cpuOfFamily(pid int) (sum time.Duration) {
+	if pid == 0 {
+		return 0
+	}
+	all, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return 0
+	}
+	for _, path := range all {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended
+		}
+		fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+		own := filepath.Base(filepath.Dir(path)) == strconv.Itoa(pid)
+		if !own && fields[1] != strconv.Itoa(pid) {
+			continue
+		}
+		count := fields[11:13]
+		if own {
+			count = fields[11:15] // with the children it has waited for
+		}
+		for _, f := range count {
+			ticks, _ := strconv.ParseInt(f, 10, 64)
+			sum += time.Duration(ticks) * 10 * time.Millisecond
+		}
+	}
+	return sum
 }
 
 // memory is a process's anonymous and resident memory in bytes.

@@ -11,15 +11,24 @@ import (
 	"time"
 )
 
-// row is one line of the table: a set-up that runs once for each server, and an operation that is repeated by a
-// number of clients for a while.
+// row is one line of the table: an operation that is repeated by a number of clients for a while, on what was prepared.
 type row struct {
 	name    string
 	clients int
-	fixed   int // run exactly so many operations instead of for a time
-	setup   func(ctx context.Context, c *client) error
+	fixed   int   // run exactly so many operations instead of for a time
+	bytes   int64 // what an operation stores; a round ends at roundBytes, and its blobs are removed
+	needs   *preparation
+	warm    func(ctx context.Context, c *client) error // before the first round
 	op      func(ctx context.Context, c *client, n int) error
 }
+
+// preparation is what rows expect to find. Rows that share one have it made once.
+type preparation struct {
+	run func(ctx context.Context, c *client) error
+}
+
+// roundBytes is how much a round stores at most, by its last operation.
+const roundBytes = 1 << 30
 
 const mib = 1 << 20
 
@@ -40,9 +49,9 @@ func rows() []row {
 	config, layer := []byte(`{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}`), random(64<<10)
 	manifest := image(config, layer)
 	digest := digestOf(manifest)
-	small := func(ctx context.Context, c *client) error {
+	small := &preparation{func(ctx context.Context, c *client) error {
 		return c.pushImage(ctx, "bench/small", "v1", config, layer)
-	}
+	}}
 	get := func(method, repo, ref string) func(context.Context, *client, int) error {
 		return func(ctx context.Context, c *client, _ int) error {
 			_, err := c.do(ctx, method, "/v2/"+repo+"/manifests/"+ref, nil, 0, map[string]string{"Accept": imageType}, http.StatusOK)
@@ -52,18 +61,18 @@ func rows() []row {
 	var all []row
 	for _, n := range []int{1, 16, 64} {
 		all = append(all,
-			row{name: fmt.Sprintf("manifest GET by tag, %d clients", n), clients: n, setup: small, op: get(http.MethodGet, "bench/small", "v1")},
-			row{name: fmt.Sprintf("manifest GET by digest, %d clients", n), clients: n, setup: small, op: get(http.MethodGet, "bench/small", digest)},
-			row{name: fmt.Sprintf("manifest HEAD by tag, %d clients", n), clients: n, setup: small, op: get(http.MethodHead, "bench/small", "v1")})
+			row{name: fmt.Sprintf("manifest GET by tag, %d clients", n), clients: n, needs: small, op: get(http.MethodGet, "bench/small", "v1")},
+			row{name: fmt.Sprintf("manifest GET by digest, %d clients", n), clients: n, needs: small, op: get(http.MethodGet, "bench/small", digest)},
+			row{name: fmt.Sprintf("manifest HEAD by tag, %d clients", n), clients: n, needs: small, op: get(http.MethodHead, "bench/small", "v1")})
 	}
 	all = append(all, manyTags(config, layer)...)
 	all = append(all, blobs()...)
 	all = append(all, images()...)
-	return append(all, row{name: "tokens from /v2/auth, 64 clients", clients: 64, op: func(ctx context.Context, c *client, _ int) error {
-		if c.user == "" {
+	return append(all, row{name: "tokens from /v2/auth for a robot, 64 clients", clients: 64, needs: small, op: func(ctx context.Context, c *client, _ int) error {
+		if c.robot == "" {
 			return errSkip
 		}
-		_, err := c.login(ctx, "repository:bench/small:pull")
+		_, err := c.login(ctx, c.robot, c.robotToken, "repository:bench/small:pull")
 		return err
 	}})
 }
@@ -71,19 +80,24 @@ func rows() []row {
 func manyTags(config, layer []byte) []row {
 	const count = 10_000
 	manifest := image(config, layer)
-	fill := func(ctx context.Context, c *client) error {
+	fill := &preparation{func(ctx context.Context, c *client) error {
 		if err := c.pushImage(ctx, "bench/tags", "t00000", config, layer); err != nil {
 			return err
 		}
 		return parallel(8, count, func(n int) error { return c.putManifest(ctx, "bench/tags", fmt.Sprintf("t%05d", n), manifest) })
-	}
+	}}
 	at := func() string { return fmt.Sprintf("t%05d", mathrand.IntN(count)) }
+	get := func(ctx context.Context, c *client, tag string) error {
+		_, err := c.do(ctx, http.MethodGet, "/v2/bench/tags/manifests/"+tag, nil, 0, map[string]string{"Accept": imageType}, http.StatusOK)
+		return err
+	}
 	return []row{
-		{name: "manifest GET by tag among 10,000, 16 clients", clients: 16, setup: fill, op: func(ctx context.Context, c *client, _ int) error {
-			_, err := c.do(ctx, http.MethodGet, "/v2/bench/tags/manifests/"+at(), nil, 0, map[string]string{"Accept": imageType}, http.StatusOK)
-			return err
-		}},
-		{name: "10,000 tags paged by 1,000", clients: 1, op: func(ctx context.Context, c *client, _ int) error {
+		{name: "manifest GET by tag among 10,000, 16 clients", clients: 16, needs: fill,
+			warm: func(ctx context.Context, c *client) error { // each was read once
+				return parallel(16, count, func(n int) error { return get(ctx, c, fmt.Sprintf("t%05d", n)) })
+			},
+			op: func(ctx context.Context, c *client, _ int) error { return get(ctx, c, at()) }},
+		{name: "10,000 tags paged by 1,000", clients: 1, needs: fill, op: func(ctx context.Context, c *client, _ int) error {
 			for page := 0; page < 10; page++ {
 				last := ""
 				if page > 0 {
@@ -95,36 +109,36 @@ func manyTags(config, layer []byte) []row {
 			}
 			return nil
 		}},
-		{name: "tag PUT among 10,000", clients: 1, op: func(ctx context.Context, c *client, _ int) error {
+		{name: "tag PUT among 10,000", clients: 1, needs: fill, op: func(ctx context.Context, c *client, _ int) error {
 			return c.putManifest(ctx, "bench/tags", at(), manifest)
 		}},
 	}
 }
 
 func blobs() []row {
-	big := random(256 * mib)
-	bigDigest := digestOf(big)
+	random := sync.OnceValue(func() []byte { return random(256 * mib) }) // only if a row needs it
+	digest := sync.OnceValue(func() string { return digestOf(random()) })
+	stored := &preparation{func(ctx context.Context, c *client) error {
+		return c.pushBlob(ctx, "bench/big", postPut, digest(), random())
+	}}
 	var all []row
 	for _, n := range []int{1, 4, 16} {
 		all = append(all, row{name: fmt.Sprintf("pull of 256 MiB, %d clients", n), clients: n,
-			setup: func(ctx context.Context, c *client) error {
-				return c.pushBlob(ctx, "bench/big", postPut, bigDigest, big)
-			},
+			needs: stored,
 			op: func(ctx context.Context, c *client, _ int) error {
-				_, err := c.do(ctx, http.MethodGet, "/v2/bench/big/blobs/"+bigDigest, nil, 0, nil, http.StatusOK)
+				_, err := c.do(ctx, http.MethodGet, "/v2/bench/big/blobs/"+digest(), nil, 0, nil, http.StatusOK)
 				return err
 			}})
 	}
 	for _, size := range []int{1, 16, 256} {
-		body := big[:size*mib]
 		for _, way := range []string{postPut, postPatchPut, postOnly} {
 			for _, n := range []int{1, 8} {
 				if size > 1 && n > 1 {
 					continue
 				}
-				all = append(all, row{name: fmt.Sprintf("push of %d MiB by %s, %d clients", size, way, n), clients: n,
+				all = append(all, row{name: fmt.Sprintf("push of %d MiB by %s, %d clients", size, way, n), clients: n, bytes: int64(size) * mib,
 					op: func(ctx context.Context, c *client, _ int) error {
-						b := fresh(body)
+						b := fresh(random()[:size*mib])
 						return c.pushBlob(ctx, "bench/push", way, digestOf(b), b)
 					}})
 			}
@@ -148,17 +162,25 @@ func images() []row {
 	push := func(ctx context.Context, c *client, repo string, n int) error {
 		return c.pushImage(ctx, repo, fmt.Sprintf("i%d", n), config, layersOf(uint64(n))...)
 	}
+	many := &preparation{func(ctx context.Context, c *client) error {
+		return parallel(8, stored, func(n int) error { return push(ctx, c, "bench/many", n) })
+	}}
+	firstLayer := func(n int) string { return "/v2/bench/many/blobs/" + digestOf(layersOf(uint64(n))[0]) }
+	paths := sync.OnceValue(func() []string {
+		all := make([]string, stored)
+		for n := range all {
+			all[n] = firstLayer(n)
+		}
+		return all
+	})
 	var round atomic.Uint64
 	return []row{
 		{name: "push of 200 images of five 10 KiB layers, 4 clients", clients: 4, fixed: pushed,
-			setup: func(context.Context, *client) error { round.Add(1); return nil },
 			op: func(ctx context.Context, c *client, n int) error {
 				return push(ctx, c, "bench/images", int(round.Add(1)<<20)+n)
 			}},
 		{name: "pull of images from a repository of 1,000, 4 clients", clients: 4, fixed: pushed,
-			setup: func(ctx context.Context, c *client) error {
-				return parallel(8, stored, func(n int) error { return push(ctx, c, "bench/many", n) })
-			},
+			needs: many,
 			op: func(ctx context.Context, c *client, _ int) error {
 				n := mathrand.IntN(stored)
 				if _, err := c.do(ctx, http.MethodGet, fmt.Sprintf("/v2/bench/many/manifests/i%d", n), nil, 0, map[string]string{"Accept": imageType}, http.StatusOK); err != nil {
@@ -171,12 +193,19 @@ func images() []row {
 				}
 				return nil
 			}},
-		{name: "blob HEAD in a repository of 1,000 images, 16 clients", clients: 16, op: func(ctx context.Context, c *client, _ int) error {
-			l := layersOf(uint64(mathrand.IntN(stored)))[0]
-			_, err := c.do(ctx, http.MethodHead, "/v2/bench/many/blobs/"+digestOf(l), nil, 0, nil, http.StatusOK)
-			return err
-		}},
+		{name: "blob HEAD in a repository of 1,000 images, 16 clients", clients: 16, needs: many,
+			warm: func(ctx context.Context, c *client) error {
+				return parallel(16, stored, func(n int) error { return head(ctx, c, paths()[n]) })
+			},
+			op: func(ctx context.Context, c *client, _ int) error { return head(ctx, c, paths()[mathrand.IntN(stored)]) }},
+		{name: "blob HEAD of one blob, 16 clients", clients: 16, needs: many,
+			op: func(ctx context.Context, c *client, _ int) error { return head(ctx, c, paths()[0]) }},
 	}
+}
+
+func head(ctx context.Context, c *client, path string) error {
+	_, err := c.do(ctx, http.MethodHead, path, nil, 0, nil, http.StatusOK)
+	return err
 }
 
 // parallel runs f(0) … f(count-1) with a number of workers and gives the first error.
@@ -208,7 +237,7 @@ func (r row) measure(ctx context.Context, c *client, span time.Duration) (ops in
 	}
 	var done atomic.Int64
 	err = parallel(r.clients, 1<<40, func(n int) error {
-		if time.Since(start) >= span {
+		if time.Since(start) >= span || r.bytes > 0 && done.Load()*r.bytes >= roundBytes {
 			return errEnough
 		}
 		err := r.op(ctx, c, n)
