@@ -121,6 +121,10 @@ func blobs() []row {
 	stored := &preparation{func(ctx context.Context, c *client) error {
 		return c.pushBlob(ctx, "bench/big", postPut, digest(), random())
 	}}
+	body := &preparation{func(context.Context, *client) error {
+		random()
+		return nil
+	}}
 	var all []row
 	for _, n := range []int{1, 4, 16} {
 		all = append(all, row{name: fmt.Sprintf("pull of 256 MiB, %d clients", n), clients: n,
@@ -136,7 +140,7 @@ func blobs() []row {
 				if size > 1 && n > 1 {
 					continue
 				}
-				all = append(all, row{name: fmt.Sprintf("push of %d MiB by %s, %d clients", size, way, n), clients: n, bytes: int64(size) * mib,
+				all = append(all, row{name: fmt.Sprintf("push of %d MiB by %s, %d clients", size, way, n), clients: n, bytes: int64(size) * mib, needs: body,
 					op: func(ctx context.Context, c *client, _ int) error {
 						b := fresh(random()[:size*mib])
 						return c.pushBlob(ctx, "bench/push", way, digestOf(b), b)
