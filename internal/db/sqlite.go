@@ -74,11 +74,6 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *sqliteEngine, e
 	if err != nil {
 		return nil, sqliteError(ctx, fmt.Errorf("database file %s: %w", path, err))
 	}
-	if !o.Beside && o.LogBytes > 0 {
-		if err := growLog(ctx, conn, path, o.LogBytes); err != nil {
-			return nil, sqliteError(ctx, err)
-		}
-	}
 	if e.reading, err = openPool(path, o.Readers, readerCache, readOnly); err != nil {
 		return nil, err
 	}
@@ -86,7 +81,8 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *sqliteEngine, e
 	return e, e.start(ctx, conn, o)
 }
 
-// start runs the goroutines that own the writing and the checkpointing connection.
+// start runs the goroutines that own the writing and the checkpointing connection. The log is grown before the first
+// transaction, while others already read.
 func (e *sqliteEngine) start(ctx context.Context, conn *sql.Conn, o Options) error {
 	checking, err := openPool(e.path, 1, readerCache)
 	if err != nil {
@@ -102,8 +98,15 @@ func (e *sqliteEngine) start(ctx context.Context, conn *sql.Conn, o Options) err
 	}
 	writer.watch = o.Watch
 	e.stop, e.checker, e.writer = stop, checker, writer
-	go e.writer.loop()
-	go e.checker.loop(background)
+	go func() {
+		if !o.Beside && o.LogBytes > 0 {
+			if err := growLog(writer.ctx, conn, e.path, o.LogBytes); err != nil {
+				e.log.Warn("commits may be slower than usual", "error", err)
+			}
+		}
+		go checker.loop(background)
+		writer.loop()
+	}()
 	return nil
 }
 

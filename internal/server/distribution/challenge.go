@@ -24,5 +24,8 @@ func (q *request) challenge() string {
 
 // quote makes a quoted-string (RFC 9110, section 5.6.4).
 func quote(s string) string {
+	if !strings.ContainsAny(s, `\"`) {
+		return `"` + s + `"`
+	}
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }
