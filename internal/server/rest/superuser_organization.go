@@ -36,7 +36,7 @@ type listAllOrganizationsOutput struct {
 	}
 }
 
-func (a *API) listAllOrganizations(ctx context.Context, _ *Call, in *panelPage) (*listAllOrganizationsOutput, error) {
+func (a *API) listAllOrganizations(ctx context.Context, _ *Call, in *PanelPage) (*listAllOrganizationsOutput, error) {
 	page, err := in.page(a, "listAllOrganizations")
 	if err != nil {
 		return nil, err

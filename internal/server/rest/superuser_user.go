@@ -70,14 +70,15 @@ func (a *API) isReadOnlySuperUser(u identity.Account) bool {
 	return u.Kind == identity.User && slices.Contains(a.options.Access.Policy().ReadOnlySuperUsers, u.Name)
 }
 
-// panelPage is how the panel's lists are asked for.
-type panelPage struct {
+// PanelPage is how the panel's lists are asked for; it is exported so that the parameters of a struct that holds it are
+// found.
+type PanelPage struct {
 	Limit    int    `query:"limit" minimum:"1" maximum:"100" doc:"at most so many; without it all at once"`
 	NextPage string `query:"next_page" maxLength:"1024" doc:"from the page before"`
 }
 
 // page reads one account more than is shown, to know whether there is another page.
-func (p panelPage) page(a *API, operation string) (identity.Page, error) {
+func (p PanelPage) page(a *API, operation string) (identity.Page, error) {
 	var page identity.Page
 	if p.Limit > 0 {
 		page.Limit = p.Limit + 1
@@ -89,7 +90,7 @@ func (p panelPage) page(a *API, operation string) (identity.Page, error) {
 }
 
 // cut drops the one account more and gives the token of the next page.
-func (p panelPage) cut(a *API, operation string, list []identity.Account) ([]identity.Account, string, error) {
+func (p PanelPage) cut(a *API, operation string, list []identity.Account) ([]identity.Account, string, error) {
 	if p.Limit == 0 || len(list) <= p.Limit {
 		return list, "", nil
 	}
@@ -98,7 +99,7 @@ func (p panelPage) cut(a *API, operation string, list []identity.Account) ([]ide
 }
 
 type listUsersInput struct {
-	panelPage
+	PanelPage
 	Disabled bool `query:"disabled" default:"true" doc:"disabled users too"`
 }
 
