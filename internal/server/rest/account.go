@@ -35,11 +35,11 @@ func (a *API) accountRoutes() []*route {
 
 type updateUserInput struct {
 	Body struct {
-		Password       *string      `json:"password,omitempty" maxLength:"1024" doc:"ends all sessions but this one"`
-		InvoiceEmail   *bool        `json:"invoice_email,omitempty"`
-		Email          *string      `json:"email,omitempty" maxLength:"254" doc:"takes effect when it is confirmed, if the registry sends mail"`
-		TagExpirationS *int64       `json:"tag_expiration_s,omitempty" minimum:"0" maximum:"3153600000" doc:"seconds"`
-		Username       *string      `json:"username,omitempty" maxLength:"255"`
+		Password       *string  `json:"password,omitempty" maxLength:"1024" doc:"ends all sessions but this one"`
+		InvoiceEmail   *bool    `json:"invoice_email,omitempty"`
+		Email          *string  `json:"email,omitempty" maxLength:"254" doc:"takes effect when it is confirmed, if the registry sends mail"`
+		TagExpirationS *int64   `json:"tag_expiration_s,omitempty" minimum:"0" maximum:"3153600000" doc:"seconds"`
+		Username       *string  `json:"username,omitempty" maxLength:"255"`
 		InvoiceAddress nullable `json:"invoice_email_address,omitempty"`
 		GivenName      nullable `json:"given_name,omitempty"`
 		FamilyName     nullable `json:"family_name,omitempty"`
