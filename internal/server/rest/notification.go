@@ -14,9 +14,9 @@ func (a *API) notificationRoutes() []*route {
 	own := account(access.AdministerAccount, identity.ScopeUserAdmin)
 	const path = "/api/v1/user/notifications"
 	return []*route{
-		{Method: http.MethodGet, Path: path, ID: "listUserNotifications", Summary: "Notes for the user, and for organizations the user administers", Need: own, Handler: handle(a.listNotifications)},
-		{Method: http.MethodGet, Path: path + "/{uuid}", ID: "getUserNotification", Summary: "A note", Need: own, Handler: handle(a.getNotification)},
-		{Method: http.MethodPut, Path: path + "/{uuid}", ID: "updateUserNotification", Summary: "Dismiss a note or show it again", Need: own, Handler: handle(a.updateNotification)},
+		{Method: http.MethodGet, Path: path, ID: "listOwnNotifications", Summary: "Notes for the user, and for organizations the user administers", Need: own, Handler: handle(a.listNotifications)},
+		{Method: http.MethodGet, Path: path + "/{uuid}", ID: "getOwnNotification", Summary: "A note", Need: own, Handler: handle(a.getNotification)},
+		{Method: http.MethodPut, Path: path + "/{uuid}", ID: "updateOwnNotification", Summary: "Dismiss a note or show it again", Need: own, Handler: handle(a.updateNotification)},
 	}
 }
 

@@ -17,9 +17,9 @@ func peoplePermissions() []permitted {
 		{id: "retrieveExternalLoginAuthorizationUrl", path: "/api/v1/externallogin/github", body: `{"kind":"login"}`, status: 400, own: anyone},
 		{id: "detachExternalLogin", path: "/api/v1/detachexternal/github", status: 200, own: accounts},
 
-		{id: "listUserNotifications", path: "/api/v1/user/notifications", status: 200, own: accounts},
-		{id: "getUserNotification", path: "/api/v1/user/notifications/none", status: 404, own: accounts},
-		{id: "updateUserNotification", path: "/api/v1/user/notifications/none", body: `{"dismissed":true}`, status: 404, own: accounts},
+		{id: "listOwnNotifications", path: "/api/v1/user/notifications", status: 200, own: accounts},
+		{id: "getOwnNotification", path: "/api/v1/user/notifications/none", status: 404, own: accounts},
+		{id: "updateOwnNotification", path: "/api/v1/user/notifications/none", body: `{"dismissed":true}`, status: 404, own: accounts},
 
 		{id: "listAppTokens", path: "/api/v1/user/apptoken", status: 200, own: accounts},
 		{id: "createAppToken", path: "/api/v1/user/apptoken", body: `{"title":"laptop"}`, status: 200, own: accounts},
