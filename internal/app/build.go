@@ -14,11 +14,13 @@ import (
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/identity"
 	"github.com/longshore-registry/longshore/internal/identity/bearer"
+	"github.com/longshore-registry/longshore/internal/mail"
 	"github.com/longshore-registry/longshore/internal/overview"
 	"github.com/longshore-registry/longshore/internal/registry"
 	"github.com/longshore-registry/longshore/internal/registry/manifest"
 	"github.com/longshore-registry/longshore/internal/server"
 	"github.com/longshore-registry/longshore/internal/server/distribution"
+	"github.com/longshore-registry/longshore/internal/server/maillink"
 	"github.com/longshore-registry/longshore/internal/server/rest"
 )
 
@@ -36,6 +38,8 @@ type parts struct {
 	registry     *registry.Registry
 	distribution http.Handler
 	api          http.Handler
+	mail         *mail.Sender // nil: no mail is sent
+	mailLinks    http.Handler // nil likewise
 	checks       []server.Check
 	background   []func(context.Context) error
 }
@@ -160,20 +164,62 @@ func (i *installation) buildServers(_ context.Context, s *parts) error {
 		return err
 	}
 	s.distribution = v2
+	if err := i.buildMail(s); err != nil {
+		return err
+	}
 	s.api, err = rest.New(i.restOptions(s))
 	return err
 }
 
+// buildMail makes what sends mails and answers the links in them, where mail is configured.
+func (i *installation) buildMail(s *parts) (err error) {
+	c := i.config.Mail
+	if !c.Enabled {
+		return nil
+	}
+	s.mail, err = mail.New(mail.Options{
+		Server: c.Server, Port: c.Port, StartTLS: c.StartTLS, Username: c.Username, Password: c.Password, Sender: c.Sender,
+		Registry: i.config.Server.Hostname, Clock: i.seams.now,
+	})
+	if err != nil {
+		return err
+	}
+	s.mailLinks, err = maillink.New(maillink.Options{Identity: s.identity, Mail: s.mail, ReadOnly: i.config.Server.ReadOnly})
+	return err
+}
+
+// links is the address of this registry as it stands in mails.
+func (i *installation) links() string {
+	scheme := i.config.Server.Scheme
+	if scheme == "" {
+		scheme = "http"
+		if i.config.TLS.KeyFile != "" {
+			scheme = "https"
+		}
+	}
+	return scheme + "://" + i.config.Server.Hostname
+}
+
 func (i *installation) restOptions(s *parts) rest.Options {
 	c := i.config
-	return rest.Options{
+	o := rest.Options{
 		Identity: s.identity, Access: s.access, Registry: s.registry, Secret: []byte(c.Keys.Secret.Reveal()), Version: version, Clock: i.seams.now,
 		Lists: overview.New(s.db), FreshLogin: c.Session.FreshLoginFor,
 		Cookie:  rest.Cookie{Name: c.Session.CookieName, Secure: c.Session.CookieSecure, Persistent: c.Session.Permanent, Life: c.Session.Timeout},
 		XHROnly: c.Server.BrowserCallsXHR, Origins: c.Server.CORSOrigins,
 		Initialize: c.Accounts.Initialize, DirectLogin: c.Login.Direct, DatabaseAuth: true, Mailing: c.Mail.Enabled,
 		PublicNamespaces: c.Accounts.PublicNamespaces,
+		Registration:     rest.Registration{Open: c.Accounts.Registration, InviteOnly: c.Accounts.InviteOnly},
+		Rename:           c.Accounts.Rename, Metadata: c.Accounts.Metadata,
+		AppTokens: c.Login.AppTokens, AppTokenLife: c.Login.AppTokenLife, Log: i.log,
 	}
+	if c.Accounts.BlockDomains {
+		o.Registration.BlockedDomains = c.Accounts.BlockedDomains
+	}
+	if s.mail != nil {
+		o.Mail, o.Links = s.mail, i.links()
+	}
+	return o
 }
 
 // checks are the parts that the health endpoints report, under Quay's names.

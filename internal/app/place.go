@@ -91,6 +91,7 @@ func (i *installation) identityOptions(database *db.DB) identity.Options {
 		DefaultTagWindow: c.Tags.Window, AppTokens: c.Login.AppTokens, RequireEncryptedBasicAuth: c.Login.EncryptedOnly,
 		RobotsDisallow: c.Accounts.RobotsOff, RobotsWhitelist: c.Accounts.RobotsWhitelist,
 		ReservedNames: append(append([]string{}, c.Accounts.SuperUsers...), c.Accounts.ReadOnlySuperUsers...),
+		CodeLife:      c.Login.CodeLife,
 		LastAccessed:  lastAccessed, Clock: i.seams.now, Log: i.log,
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/longshore-registry/longshore/internal/problem"
 	"github.com/longshore-registry/longshore/internal/server"
+	"github.com/longshore-registry/longshore/internal/server/rest"
 )
 
 // shutdownGrace is how long requests in flight may go on after SIGTERM: a large layer must not be lost to a rollout.
@@ -86,7 +87,7 @@ func (c serveCommand) serverOptions(i *installation, parts *parts) server.Option
 	o := server.Options{
 		Listen: c.Listen, Network: set.Network(), Grace: shutdownGrace,
 		Address:      server.Address{Hostname: set.Hostname, Scheme: set.Scheme, External: set.ExternalTLS, Proxies: set.Proxies.Count, ProxiesOn: set.Proxies.Set},
-		Distribution: i.seams.handler(parts.distribution), API: i.seams.handler(parts.api), Root: http.HandlerFunc(serveRoot), Checks: parts.checks, HealthDebug: set.HealthDebug,
+		Distribution: i.seams.handler(parts.distribution), API: i.seams.handler(parts.api), MailLinks: parts.mailLinks, Root: http.HandlerFunc(serveRoot), Checks: parts.checks, HealthDebug: set.HealthDebug,
 		Namespace: i.config.Observability.MetricsPrefix, Log: i.log,
 	}
 	if t := i.config.TLS; t.KeyFile != "" && !set.ExternalTLS {
@@ -119,6 +120,11 @@ func (c serveCommand) greet(ctx context.Context, p Program, i *installation, par
 	if err != nil || some {
 		return
 	}
+	c.greetFirst(p, i, host)
+}
+
+// greetFirst says how the first user is made. The set-up code is for who asks from another machine.
+func (c serveCommand) greetFirst(p Program, i *installation, host string) {
 	flags := ""
 	if c.Config != "" {
 		flags += " --config " + c.Config
@@ -131,6 +137,12 @@ There is no user yet. In another terminal:
   docker tag hello-world %s/admin/hello:v1 && docker push %s/admin/hello:v1
 
 `, p.name(), flags, c.Data, host, host, host)
+	if !i.config.Accounts.Registration || !i.config.Login.Direct {
+		return
+	}
+	if code, err := rest.SetupCode([]byte(i.config.Keys.Secret.Reveal())); err == nil {
+		fmt.Fprintf(p.Stdout, "Making it through the API from another machine takes this set-up code: %s\n\n", code)
+	}
 }
 
 // reachable turns a listener's address into one a client on this machine can use.

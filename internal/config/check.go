@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/mail"
 	"slices"
 	"strings"
 	"time"
@@ -151,4 +152,13 @@ func (l *loader) mail() {
 		l.warnAt("FEATURE_MAILING", "found true without MAIL_SERVER; mail is off")
 	}
 	m.Enabled = m.Enabled && m.Server != ""
+	if m.Enabled && l.config.Server.Hostname == "" && !l.anyBad("SERVER_HOSTNAME") {
+		l.mustNot("MAIL_SERVER", "found %s without SERVER_HOSTNAME; allowed: with it, since links in mails must not lead to the host that a request names", m.Server)
+	}
+	if _, err := mail.ParseAddress(m.Sender); m.Enabled && err != nil {
+		l.mustNot("MAIL_DEFAULT_SENDER", "found %q; allowed: an e-mail address, with a name or without", m.Sender)
+	}
+	if m.Enabled && l.config.Login.CodeLife <= 0 {
+		l.mustNot("USER_RECOVERY_TOKEN_LIFETIME", "found 0; allowed: a duration above 0, since links in mails would never work")
+	}
 }

@@ -121,6 +121,12 @@ type Accounts struct {
 	RobotsWhitelist       []string // work although robots are off
 	AnonymousAccess       bool
 	Initialize            bool // POST /api/v1/user/initialize on an empty database
+	Registration          bool // people create accounts for themselves
+	InviteOnly            bool // and need an invitation for that
+	BlockDomains          bool // addresses of BlockedDomains are refused to them
+	BlockedDomains        []string
+	Rename                bool // users change their names
+	Metadata              bool // users keep name, company and place
 	PublicNamespaces      []string
 	TrackLastAccess       bool
 	LastAccessEvery       time.Duration
@@ -132,6 +138,8 @@ type Login struct {
 	AppTokens     bool
 	EncryptedOnly bool          // no plain password over basic authentication
 	TokenMaxAge   time.Duration // longest life of a registry token that is accepted
+	CodeLife      time.Duration // of the links in mails
+	AppTokenLife  time.Duration // of new application tokens; 0: without end
 }
 
 // Session is the web session.
@@ -184,8 +192,13 @@ type Tags struct {
 
 // Mail is in effect when FEATURE_MAILING is on and a server is named.
 type Mail struct {
-	Enabled bool // accounts need an e-mail address
-	Server  string
+	Enabled  bool // accounts need an e-mail address
+	Server   string
+	Port     int
+	StartTLS bool   // demanded of the server
+	Username string // empty: no signing in
+	Password secret.String
+	Sender   string
 }
 
 // Observability is what the program tells about itself.

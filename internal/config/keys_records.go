@@ -1,18 +1,21 @@
 package config
 
+import "github.com/longshore-registry/longshore/internal/secret"
+
 func mailKeys() []Key {
 	mail := under("MAIL_SERVER")
 	return []Key{
 		used("FEATURE_MAILING", boolean(), "true", func(c *Config) *bool { return &c.Mail.Enabled },
 			"Accounts need a mail address; in effect only with MAIL_SERVER."),
 		used("MAIL_SERVER", text(), "", func(c *Config) *string { return &c.Mail.Server },
-			"Host that takes outgoing mail; this version demands addresses but sends no mail yet.",
-			notice("this version demands mail addresses where Quay does, but sends no mail"), under("FEATURE_MAILING")),
-		warns("MAIL_PORT", port(), "587", "Port of the mail server.", mail),
-		warns("MAIL_USE_TLS", boolean(), "true", "Mail goes over STARTTLS.", mail),
-		warns("MAIL_USERNAME", text(), "", "User at the mail server.", mail),
-		warns("MAIL_PASSWORD", secretText(), "", "Password at the mail server.", mail),
-		warns("MAIL_DEFAULT_SENDER", text(), "admin@example.com", "Sender of mails.", mail),
+			"Host that takes outgoing mail. It needs SERVER_HOSTNAME, which the links in mails lead to.", under("FEATURE_MAILING")),
+		used("MAIL_PORT", port(), "587", func(c *Config) *int { return &c.Mail.Port }, "Port of the mail server.", mail),
+		used("MAIL_USE_TLS", boolean(), "true", func(c *Config) *bool { return &c.Mail.StartTLS },
+			"STARTTLS is demanded of the mail server; false sends everything in the clear.", mail),
+		used("MAIL_USERNAME", text(), "", func(c *Config) *string { return &c.Mail.Username }, "User at the mail server; unset, nobody signs in there.", mail),
+		used("MAIL_PASSWORD", secretText(), "", func(c *Config) *secret.String { return &c.Mail.Password }, "Password at the mail server.", mail),
+		used("MAIL_DEFAULT_SENDER", text(), "admin@example.com", func(c *Config) *string { return &c.Mail.Sender },
+			"Sender of mails: an address, with a name or without.", mail),
 		accepted("MAIL_USE_AUTH", boolean(), "", "A switch of Quay's configuration tool."),
 		accepted("MAIL_FAIL_SILENTLY", boolean(), "false", "A switch of Quay's mail library."),
 	}

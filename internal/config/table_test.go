@@ -137,7 +137,7 @@ func samples() map[string]string {
 		"DB_CONNECTION_ARGS.sslrootcert": "ca.pem", "DB_CONNECTION_ARGS.sslcert": "c.pem", "DB_CONNECTION_ARGS.sslkey": "k.pem",
 		"DB_CONNECTION_ARGS.max_connections": "7", "DB_CONNECTION_ARGS.options": "-c x=y", "DISTRIBUTED_STORAGE_CONFIG": "{a: [LocalStorage, {storage_path: /a}]}",
 		"DISTRIBUTED_STORAGE_PREFERENCE": "[b]", "MAXIMUM_LAYER_SIZE": "1M", "LIBRARY_NAMESPACE": "other", "BLACKLIST_V2_SPEC": "<2",
-		"ALLOWED_OCI_ARTIFACT_TYPES": "{}", "MAIL_SERVER": "smtp", "RESTRICTED_USERS_WHITELIST": "[a]", "OCI_NAMESPACE_WHITELIST": "[a]",
+		"ALLOWED_OCI_ARTIFACT_TYPES": "{}", "MAIL_SERVER": "smtp", "MAIL_PASSWORD": "x", "MAIL_USERNAME": "x", "MAIL_DEFAULT_SENDER": "a@b.c", "APP_SPECIFIC_TOKEN_EXPIRATION": "1h", "BLACKLISTED_EMAIL_DOMAINS": "[a.b]", "RESTRICTED_USERS_WHITELIST": "[a]", "OCI_NAMESPACE_WHITELIST": "[a]",
 		"V22_NAMESPACE_BLACKLIST": "[a]", "TAG_EXPIRATION_OPTIONS": "[2w]", "DEFAULT_TAG_EXPIRATION": "1w",
 	}
 }
@@ -145,7 +145,8 @@ func samples() map[string]string {
 // companions are what a key needs beside it.
 func companions() map[string]string {
 	return map[string]string{
-		"FEATURE_MAILING":                "MAIL_SERVER: smtp\n",
+		"FEATURE_MAILING":                "MAIL_SERVER: smtp\nSERVER_HOSTNAME: quay.example.org\n",
+		"MAIL_SERVER":                    "SERVER_HOSTNAME: quay.example.org\n",
 		"DISTRIBUTED_STORAGE_PREFERENCE": "DISTRIBUTED_STORAGE_CONFIG: {a: [LocalStorage, {storage_path: /a}], b: [LocalStorage, {storage_path: /b}]}\n",
 	}
 }

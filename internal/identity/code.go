@@ -108,10 +108,11 @@ func addressFreeTx(ctx context.Context, tx db.Tx, accountID int64, email string)
 	return problem.New(problem.Invalid, "E-mail address already used")
 }
 
-// RecoveryCode makes a code with which a user sets a new password. It is TooMany within a minute of the last one.
+// RecoveryCode makes a code with which a user sets a new password; an organization's opens nothing. It is TooMany within
+// a minute of the last one.
 func (s *Service) RecoveryCode(ctx context.Context, accountID int64) (code string, err error) {
 	err = s.db.Hard(ctx, "make recovery code", func(ctx context.Context, tx db.Tx) error {
-		if _, err := userTx(ctx, tx, accountID); err != nil {
+		if _, err := accountTx(ctx, tx, accountID); err != nil {
 			return err
 		}
 		var last sql.NullInt64

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/problem"
@@ -34,6 +35,9 @@ type Details struct {
 	Prompts        []string // what the console shall ask, sorted
 	Logins         []ExternalLogin
 }
+
+// Asks reports whether the console shall ask for something.
+func (d Details) Asks(prompt string) bool { return slices.Contains(d.Prompts, prompt) }
 
 // Details gives what only a user sees of the own account.
 func (s *Service) Details(ctx context.Context, accountID int64) (Details, error) {

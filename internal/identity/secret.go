@@ -34,4 +34,10 @@ func randomToken(n int) string {
 	return string(token)
 }
 
+// generatedPassword is the length of a password that is made here (rest-api §21).
+const generatedPassword = 32
+
+// NewPassword makes a password for somebody who did not choose one.
+func NewPassword() string { return randomToken(generatedPassword) }
+
 func newUUID() string { return uuid.NewString() }

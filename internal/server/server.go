@@ -41,6 +41,7 @@ type Options struct {
 
 	Distribution http.Handler // /v2 and /keys
 	API          http.Handler // /api/v1 and its companions
+	MailLinks    http.Handler // /confirm and /recovery; nil: no mail is sent, and so nothing leads there
 	Root         http.Handler // everything else
 	Checks       []Check
 	HealthDebug  secret.String // ENABLE_HEALTH_DEBUG_SECRET: who shows it is told what is unwell
@@ -96,10 +97,19 @@ func (s *Server) Handler() http.Handler {
 			s.options.Distribution.ServeHTTP(w, r)
 		case "api", "csrf_token":
 			s.options.API.ServeHTTP(w, r)
+		case "confirm", "recovery":
+			s.mailLinks().ServeHTTP(w, r)
 		default:
 			mux.ServeHTTP(w, r)
 		}
 	}))
+}
+
+func (s *Server) mailLinks() http.Handler {
+	if s.options.MailLinks == nil {
+		return s.options.Root
+	}
+	return s.options.MailLinks
 }
 
 // firstSegment is the part of a path between its first and second slash.

@@ -33,7 +33,9 @@ func TestGolden(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			steps := readGolden(t, file)
 			dbtest.Each(t, func(t *testing.T, d *db.DB) {
-				w := newWorld(t, d, func(s *settings) { s.options.Initialize = true })
+				w := newWorld(t, d, func(s *settings) {
+					s.options.Initialize, s.options.Rename, s.options.Metadata = true, true, true
+				})
 				if name != "initialize" {
 					w.user("root")
 					w.user("alice")
@@ -50,13 +52,15 @@ func TestGolden(t *testing.T) {
 
 // forms are what stands for values that differ from run to run.
 var forms = map[string]*regexp.Regexp{
-	"<date>":   regexp.MustCompile(`^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z][a-z] \d{4} \d\d:\d\d:\d\d -0000$`),
-	"<hash>":   regexp.MustCompile(`^[0-9a-f]{64}$`),
-	"<color>":  regexp.MustCompile(`^#[0-9a-f]{6}$`),
-	"<digest>": regexp.MustCompile(`^sha256:[0-9a-f]{64}$`),
-	"<robot>":  regexp.MustCompile(`^[A-Z0-9]{64}$`),
-	"<oauth>":  regexp.MustCompile(`^[A-Za-z0-9]{40}$`),
-	"<any>":    regexp.MustCompile(`^.+$`),
+	"<date>":     regexp.MustCompile(`^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z][a-z] \d{4} \d\d:\d\d:\d\d -0000$`),
+	"<hash>":     regexp.MustCompile(`^[0-9a-f]{64}$`),
+	"<color>":    regexp.MustCompile(`^#[0-9a-f]{6}$`),
+	"<digest>":   regexp.MustCompile(`^sha256:[0-9a-f]{64}$`),
+	"<robot>":    regexp.MustCompile(`^[A-Z0-9]{64}$`),
+	"<oauth>":    regexp.MustCompile(`^[A-Za-z0-9]{40}$`),
+	"<app>":      regexp.MustCompile(`^[A-Z0-9]{120}$`),
+	"<password>": regexp.MustCompile(`^[A-Z0-9]{32}$`),
+	"<any>":      regexp.MustCompile(`^.+$`),
 }
 
 type step struct {

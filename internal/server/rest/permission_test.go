@@ -9,6 +9,7 @@ import (
 	"github.com/longshore-registry/longshore/internal/access"
 	"github.com/longshore-registry/longshore/internal/db/dbtest"
 	"github.com/longshore-registry/longshore/internal/identity"
+	"github.com/longshore-registry/longshore/internal/problem"
 	"github.com/longshore-registry/longshore/internal/registry"
 )
 
@@ -51,7 +52,7 @@ type permitted struct {
 }
 
 // The permission table, by hand from rest-api.md. {org}, {repo} and {ns} stand for the object.
-var permissionTable = slices.Concat(corePermissions, instancePermissions)
+var permissionTable = slices.Concat(corePermissions, instancePermissions, peoplePermissions())
 
 var corePermissions = []permitted{
 	{id: "getOpenAPI", path: "/api/v1/openapi.json", status: 200, own: anyone},
@@ -145,7 +146,7 @@ func (s *stage) check(t *testing.T, r *route, row permitted, caller, object, org
 		t.Errorf("%s: %s on the %s object: %d, want %d: %s", row.id, caller, object, a.status, want, a.body)
 	}
 	if a.status < 300 && r.changes() {
-		if row.id == "logout" || row.id == "signinUser" || row.id == "verifyUser" {
+		if row.endsSessions() {
 			clear(s.clients)
 		}
 		s.set()
@@ -225,10 +226,13 @@ func (s *stage) set() {
 	t, ctx := s.w.t, s.w.t.Context()
 	t.Helper()
 	for _, name := range strings.Fields(users + " zed") {
-		if _, err := s.w.identity.Account(ctx, name); err != nil {
-			s.w.user(name)
-		}
+		s.person(name)
 		s.robots(s.w.account(name), "mine")
+	}
+	if made, err := s.w.identity.Account(ctx, "newcomer"); err == nil {
+		if err := s.w.identity.DeleteUser(ctx, made.ID, true); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s.remove("fresh")
 	s.organization("acme", "alice")
@@ -270,15 +274,23 @@ func (s *stage) organization(name, owner string) {
 				t.Fatal(err)
 			}
 		}
-		if name == "acme" {
-			for team, member := range map[string]string{"devs": "bob", "makers": "carol"} {
-				if err := s.w.identity.AddTeamMember(ctx, id, team, s.w.account(member).ID); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
+	}
+	if name == "acme" {
+		s.join(name, "owners", "zed") // so that alice is not the only owner
+		s.join(name, "owners", "alice")
+		s.join(name, "devs", "bob")
+		s.join(name, "makers", "carol")
 	}
 	s.robots(s.w.account(name), "ci")
+}
+
+// join makes somebody a member who may be one already.
+func (s *stage) join(organization, team, member string) {
+	s.w.t.Helper()
+	err := s.w.identity.AddTeamMember(s.w.t.Context(), s.w.account(organization).ID, team, s.w.account(member).ID)
+	if err != nil && !problem.Is(err, problem.Invalid) {
+		s.w.t.Fatal(err)
+	}
 }
 
 func (s *stage) remove(organization string) {

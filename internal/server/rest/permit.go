@@ -145,6 +145,9 @@ func (a *API) require(ctx context.Context, r *route, c *Call, o access.Object) e
 	if c.Principal.IsAnonymous() {
 		return unauthenticated()
 	}
+	if r.Aborts {
+		return abort(http.StatusForbidden, "Unauthorized")
+	}
 	return unauthorized()
 }
 

@@ -11,9 +11,11 @@
 package rest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -57,6 +59,33 @@ type Options struct {
 	Inviter           Inviter // sends invitations to teams; nil when no mail is sent, and then there are none
 	AssignTokens      bool    // FEATURE_ASSIGN_OAUTH_TOKEN: administrators offer tokens to users
 	RequireTeamInvite bool    // FEATURE_REQUIRE_TEAM_INVITE: with an Inviter, new members are asked first
+
+	Registration Registration
+	Rename       bool          // FEATURE_USER_RENAME
+	Metadata     bool          // FEATURE_USER_METADATA
+	AppTokens    bool          // FEATURE_APP_SPECIFIC_TOKENS
+	AppTokenLife time.Duration // APP_SPECIFIC_TOKEN_EXPIRATION; 0: without end
+
+	Mail  Mailer       // required with Mailing
+	Links string       // the registry's address, scheme and host, in mails; never what a request says. Required with Mailing
+	Log   *slog.Logger // of what goes wrong after the answer; nil for none
+}
+
+// Registration is who may make an account for themselves.
+type Registration struct {
+	Open           bool     // FEATURE_USER_CREATION
+	InviteOnly     bool     // FEATURE_INVITE_ONLY_USER_CREATION
+	BlockedDomains []string // BLACKLISTED_EMAIL_DOMAINS, when FEATURE_BLACKLISTED_EMAILS is on
+}
+
+// Mailer sends the letters of the API. A method returns when the mail server has taken the letter; an error says what
+// failed and is Invalid when the recipient is refused. Check only signs in at the server.
+type Mailer interface {
+	Check(ctx context.Context) error
+	Confirm(ctx context.Context, to, name, link string, life time.Duration) error
+	Recover(ctx context.Context, to, name, link string, life time.Duration) error
+	RecoverOrganization(ctx context.Context, to, organization string, admins []string) error
+	ChangeAddress(ctx context.Context, to, name, link string, life time.Duration) error
 }
 
 // API is the handler of everything below /api, and of /csrf_token.
@@ -68,6 +97,7 @@ type API struct {
 	document func() ([]byte, error) // the OpenAPI document
 	sessions *sessions
 	pages    *pageTokens
+	setup    string // the set-up code of an empty registry
 }
 
 // New builds the API from its rows. It fails when a row is incomplete: one without a permission would be a hole.
@@ -75,11 +105,21 @@ func New(o Options) (*API, error) {
 	if o.Identity == nil || o.Access == nil || o.Registry == nil || o.Lists == nil || o.OAuth == nil || len(o.Secret) == 0 || o.Clock == nil {
 		return nil, problem.New(problem.Internal, "the API needs its services, a secret and a clock")
 	}
+	if o.Mailing && (o.Mail == nil || o.Links == "") {
+		return nil, problem.New(problem.Internal, "an API that sends mail needs a mailer and the registry's address")
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	setup, err := SetupCode(o.Secret)
+	if err != nil {
+		return nil, fmt.Errorf("set-up code: %w", err)
+	}
 	pages, err := newPageTokens(o.Secret, o.Clock)
 	if err != nil {
 		return nil, fmt.Errorf("page tokens: %w", err)
 	}
-	a := &API{options: o, rows: map[string]*route{}, sessions: newSessions(o), pages: pages}
+	a := &API{options: o, rows: map[string]*route{}, sessions: newSessions(o), pages: pages, setup: setup}
 	a.huma = huma.NewAPI(humaConfig(o), a)
 	for _, r := range a.routes() {
 		if err := r.check(); err != nil {
@@ -105,6 +145,8 @@ func (a *API) routes() []*route {
 		a.memberRoutes(), a.teamRoutes(), a.inviteRoutes(), a.prototypeRoutes(), a.robotGrantRoutes(),
 		a.applicationRoutes(), a.applicationTokenRoutes(), a.authorizationRoutes(),
 		a.laterRoutes(),
+		a.registrationRoutes(), a.accountRoutes(), a.notificationRoutes(), a.appTokenRoutes(), a.messageRoutes(),
+		a.superUserRoutes(), a.superOrganizationRoutes(),
 	} {
 		all = append(all, resource...)
 	}

@@ -16,7 +16,7 @@ func (a *API) robotRoutes() []*route {
 	return []*route{
 		{Method: http.MethodGet, Path: user, ID: "getUserRobots", Summary: "Own robots", Need: own, Handler: handle(a.listRobots)},
 		{Method: http.MethodGet, Path: user + "/{robot_shortname}", ID: "getUserRobot", Summary: "An own robot with its token", Need: own, Handler: handle(a.getRobot)},
-		{Method: http.MethodPut, Path: user + "/{robot_shortname}", ID: "createUserRobot", Summary: "Create an own robot", Status: http.StatusCreated, Need: own, Handler: handle(a.createRobot)},
+		{Method: http.MethodPut, Path: user + "/{robot_shortname}", ID: "createUserRobot", Summary: "Create an own robot", Status: http.StatusCreated, Need: account(access.CreateOwnRobot, identity.ScopeUserAdmin), Handler: handle(a.createRobot)},
 		{Method: http.MethodDelete, Path: user + "/{robot_shortname}", ID: "deleteUserRobot", Summary: "Delete an own robot", Need: own, Handler: handle(a.deleteRobot)},
 		{Method: http.MethodPost, Path: user + "/{robot_shortname}/regenerate", ID: "regenerateUserRobotToken", Summary: "Give an own robot a new token", Need: own, Handler: handle(a.regenerateRobot)},
 		{Method: http.MethodGet, Path: org, ID: "getOrgRobots", Summary: "An organization's robots", Need: organization(access.ViewNamespace), Handler: handle(a.listRobots)},

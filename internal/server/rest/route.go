@@ -28,6 +28,7 @@ type route struct {
 	ReadOnlyOK bool // changes nothing that a read-only registry protects
 	Browser    bool // browsers may fetch it without X-Requested-With
 	Images     bool // does not stand on application repositories
+	Aborts     bool // who lacks the right is answered {"error": …} instead of a problem object
 	Messages   bool // a bad request is answered {"message": …} instead of a problem object
 
 	Handler registrar

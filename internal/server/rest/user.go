@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"slices"
 
@@ -29,8 +30,14 @@ type userView struct {
 	Username  string `json:"username"`
 	Avatar    avatar `json:"avatar"`
 	*accountView
+	*membershipView
+	SuperUser         bool `json:"super_user,omitempty"`
+	ReadOnlySuperUser bool `json:"global_readonly_super_user,omitempty"`
+}
+
+// membershipView is there for who may read the account.
+type membershipView struct {
 	Organizations []organizationItem `json:"organizations"`
-	SuperUser     bool               `json:"super_user,omitempty"`
 }
 
 type accountView struct {
@@ -54,9 +61,9 @@ type accountView struct {
 
 // login is a link to an external login service.
 type login struct {
-	Service           string         `json:"service"`
-	ServiceIdentifier string         `json:"service_identifier"`
-	Metadata          map[string]any `json:"metadata"`
+	Service           string          `json:"service"`
+	ServiceIdentifier string          `json:"service_identifier"`
+	Metadata          json.RawMessage `json:"metadata" doc:"what the service told"`
 }
 
 type organizationItem struct {
@@ -102,9 +109,12 @@ func (a *API) userView(ctx context.Context, c *Call) (userView, error) {
 			return view, err
 		}
 	}
-	if view.Organizations, err = a.organizationItems(ctx, who); err != nil {
+	organizations, err := a.organizationItems(ctx, who)
+	if err != nil {
 		return view, err
 	}
+	view.membershipView = &membershipView{organizations}
+	view.ReadOnlySuperUser = a.isReadOnlySuperUser(who)
 	view.SuperUser, err = a.options.Access.IsSuperUser(ctx, c.Principal)
 	return view, err
 }
@@ -114,11 +124,24 @@ func (a *API) accountView(ctx context.Context, c *Call) (*accountView, error) {
 	user := c.Principal
 	user.Credential = identity.Session // what the user may, whatever the scope of the token that asks
 	create, err := a.may(ctx, user, access.CreateRepository, accountObject(who))
-	return &accountView{
+	if err != nil {
+		return nil, err
+	}
+	own, err := a.options.Identity.Details(ctx, who.ID)
+	if err != nil {
+		return nil, err
+	}
+	view := &accountView{
 		CanCreateRepo: create, IsMe: true, Verified: who.Verified, Email: who.Email, Logins: []login{},
-		TagExpirationS: int64(who.TagWindow.Seconds()), Prompts: []string{}, IsFreeAccount: true,
-		HasPasswordSet: who.HasPassword,
-	}, err
+		InvoiceEmail: own.InvoiceEmail, InvoiceEmailAddress: own.InvoiceAddress,
+		TagExpirationS: int64(who.TagWindow.Seconds()), Prompts: append([]string{}, own.Prompts...),
+		Company: own.Company, FamilyName: own.FamilyName, GivenName: own.GivenName, Location: own.Location,
+		IsFreeAccount: true, HasPasswordSet: who.HasPassword,
+	}
+	for _, l := range own.Logins {
+		view.Logins = append(view.Logins, login{l.Service, l.Subject, l.Metadata})
+	}
+	return view, nil
 }
 
 func (a *API) organizationItems(ctx context.Context, who identity.Account) ([]organizationItem, error) {

@@ -17,6 +17,8 @@ import (
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/digest"
 	"github.com/longshore-registry/longshore/internal/identity"
+	"github.com/longshore-registry/longshore/internal/mail"
+	"github.com/longshore-registry/longshore/internal/mail/mailtest"
 	"github.com/longshore-registry/longshore/internal/oauth"
 	"github.com/longshore-registry/longshore/internal/overview"
 	"github.com/longshore-registry/longshore/internal/problem"
@@ -37,6 +39,8 @@ type world struct {
 	api      *API
 	server   *httptest.Server
 	scheme   string // as clients see it
+	ip       string // whence they come
+	mail     *mailtest.Server
 
 	mu  sync.Mutex
 	now time.Time
@@ -60,16 +64,18 @@ func (noBlobs) Bytes(context.Context, int64, digest.Digest, int64) ([]byte, erro
 
 func newWorld(t testing.TB, d *db.DB, change ...func(*settings)) *world {
 	t.Helper()
-	w := &world{t: t, db: d, scheme: "http", now: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC)}
+	w := &world{t: t, db: d, ip: "127.0.0.1", scheme: "http", now: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC)}
 	s := settings{
 		policy:  access.Policy{AnonymousAccess: true, SuperUsersEnabled: true, SuperUsers: []string{"root"}},
 		account: identity.Options{DB: d, SecretKey: "a secret key", DatabaseSecretKey: "another secret key", BcryptCost: 4, Clock: w.clock},
 		options: Options{Secret: []byte("a secret key"), Clock: w.clock, Version: "test", FreshLogin: 10 * time.Minute, XHROnly: true,
-			DirectLogin: true, DatabaseAuth: true, ChangeTagWindow: true, AssignTokens: true, Cookie: Cookie{Persistent: true}},
+			DirectLogin: true, DatabaseAuth: true, ChangeTagWindow: true, AssignTokens: true, Cookie: Cookie{Persistent: true},
+			Registration: Registration{Open: true}, AppTokens: true},
 	}
 	for _, fn := range change {
 		fn(&s)
 	}
+	w.mails(&s.options)
 	var err error
 	if w.identity, err = identity.NewService(s.account); err != nil {
 		t.Fatal(err)
@@ -90,9 +96,22 @@ func newWorld(t testing.TB, d *db.DB, change ...func(*settings)) *world {
 	return w
 }
 
+// mails gives an API that sends mail a mail server.
+func (w *world) mails(o *Options) {
+	if !o.Mailing {
+		return
+	}
+	w.t.Helper()
+	w.mail = mailtest.Start(w.t, mailtest.Options{RefuseTo: "refused@example.com"})
+	o.Mail = must(mail.New(mail.Options{
+		Server: "127.0.0.1", Port: w.mail.Port(), Sender: "registry@registry.test", Registry: "registry.test", Clock: w.clock,
+	}))(w.t)
+	o.Links = "https://registry.test"
+}
+
 // serve does what the listener does around the API.
 func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
-	rec := &record.Record{ID: "test", Scheme: w.scheme, Host: "registry.test", ClientIP: netip.MustParseAddr("127.0.0.1")}
+	rec := &record.Record{ID: "test", Scheme: w.scheme, Host: "registry.test", ClientIP: netip.MustParseAddr(w.ip)}
 	w.api.ServeHTTP(rw, r.WithContext(record.With(r.Context(), rec)))
 	if rec.Err != nil && describe(rec.Err).status == http.StatusInternalServerError {
 		w.t.Errorf("%s %s: %v", r.Method, r.URL, rec.Err)
@@ -168,7 +187,7 @@ func (w *world) token(user, scopes string) string {
 	var application int64
 	err := w.db.Hard(w.t.Context(), "test", func(ctx context.Context, tx db.Tx) error {
 		return tx.QueryRow(ctx, `INSERT INTO oauth_application (client_id, organization_id, name) VALUES ($1, $2, 'test')
-			ON CONFLICT (client_id) DO UPDATE SET name = excluded.name RETURNING id`, "test-"+user, who.ID).Scan(&application)
+			ON CONFLICT (client_id) DO UPDATE SET organization_id = excluded.organization_id RETURNING id`, "test-"+user, who.ID).Scan(&application)
 	})
 	if err != nil {
 		w.t.Fatal(err)
