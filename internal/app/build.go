@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/longshore-registry/longshore/internal/access"
+	"github.com/longshore-registry/longshore/internal/audit"
 	"github.com/longshore-registry/longshore/internal/content"
 	blobfiles "github.com/longshore-registry/longshore/internal/content/fs"
 	"github.com/longshore-registry/longshore/internal/db"
@@ -29,6 +30,7 @@ const defaultAudience = "longshore"
 // parts is everything that serves, in order of dependence.
 type parts struct {
 	db           *db.DB
+	log          *audit.Log
 	identity     *identity.Service
 	access       *access.Authority
 	tokens       *bearer.Authority
@@ -40,7 +42,19 @@ type parts struct {
 	background   []func(context.Context) error
 }
 
-func (s *parts) close() { _ = s.db.Close() }
+// closeLog bounds how long a stop waits for pulls to get from the spool to the database. What is left is stored by the
+// next process.
+const closeLog = 5 * time.Second
+
+// close ends what build began. Requests have been answered, so that the action log is complete.
+func (s *parts) close(ctx context.Context) {
+	if s.log != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLog)
+		defer cancel()
+		_ = s.log.Close(ctx) // what could not be stored waits in the spool, and is logged by who adopts it
+	}
+	_ = s.db.Close()
+}
 
 // build makes every part from the configuration. Nothing listens yet.
 func (i *installation) build(ctx context.Context) (_ *parts, err error) {
@@ -50,10 +64,13 @@ func (i *installation) build(ctx context.Context) (_ *parts, err error) {
 	}
 	defer func() {
 		if err != nil {
-			s.close()
+			s.close(ctx)
 		}
 	}()
 	if err = s.db.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	if s.log, err = i.openLog(ctx, s.db); err != nil {
 		return nil, err
 	}
 	for _, step := range []func(context.Context, *parts) error{i.buildPeople, i.buildContent, i.buildServers} {
@@ -67,10 +84,10 @@ func (i *installation) build(ctx context.Context) (_ *parts, err error) {
 
 func (i *installation) buildPeople(ctx context.Context, s *parts) (err error) {
 	c := i.config
-	if s.identity, err = identity.NewService(i.identityOptions(s.db)); err != nil {
+	if s.identity, err = identity.NewService(i.identityOptions(s.db, s.log)); err != nil {
 		return err
 	}
-	s.access = access.NewAuthority(access.Options{DB: s.db, Accounts: s.identity, Clock: i.seams.now, Policy: access.Policy{
+	s.access = access.NewAuthority(access.Options{DB: s.db, Accounts: s.identity, Audit: s.log, Clock: i.seams.now, Policy: access.Policy{
 		AnonymousAccess: c.Accounts.AnonymousAccess, SuperUsers: c.Accounts.SuperUsers, SuperUsersEnabled: c.Accounts.SuperUsersOn,
 		SuperUsersFullAccess: c.Accounts.SuperUsersFullAccess, SuperUsersCreateOrgs: c.Accounts.SuperUsersOnlyMakeOrg,
 		ReadOnlySuperUsers: c.Accounts.ReadOnlySuperUsers, RestrictedUsers: c.Accounts.RestrictedUsers,
@@ -106,7 +123,7 @@ func (i *installation) buildContent(ctx context.Context, s *parts) error {
 	s.registry, err = registry.New(registry.Options{
 		DB: s.db, Content: s.content, Lease: c.Registry.PushProtection, SparseIndex: c.Registry.SparseIndex,
 		Expiry: registry.Expiry{Min: c.Tags.LabelMinimum, Max: c.Tags.LabelMaximum}, Names: i.names(), Clock: i.seams.now, Log: i.log,
-		Memory: registry.DefaultMemory, Accounts: s.identity,
+		Memory: registry.DefaultMemory, Accounts: s.identity, Audit: s.log,
 		Artifacts: manifest.Policy{
 			NoOCI: !c.Artifacts.OCI, OCIFor: c.Artifacts.OCINamespaces, NoSchema2: c.Artifacts.Schema1Only,
 			Types: c.Artifacts.Allowed, NoHelm: !c.Artifacts.Helm,
@@ -150,7 +167,8 @@ func (i *installation) buildServers(_ context.Context, s *parts) error {
 		audience = defaultAudience
 	}
 	v2, err := distribution.New(distribution.Options{
-		Registry: s.registry, Content: s.content, Access: s.access, Identity: s.identity, Tokens: s.tokens,
+		Registry: s.registry, Content: s.content, Access: s.access, Identity: s.identity, Tokens: s.tokens, Audit: s.log,
+		AuditLogins: c.ActionLog.Logins, AuditLoginFailures: c.ActionLog.LoginFailures,
 		Service: audience, Names: i.names(), RecoveryMode: c.Server.RecoveryMode, AdvertiseV2: c.Registry.Advertised,
 		BlacklistV2: c.Registry.BlockedDockers, PublicCatalog: c.Registry.PublicCatalog, ReferrersAPI: c.Registry.Referrers,
 		SparseIndex: c.Registry.SparseIndex, CreatePublic: !c.Push.PrivateRepositories,

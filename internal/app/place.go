@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/longshore-registry/longshore/internal/audit"
 	"github.com/longshore-registry/longshore/internal/config"
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/identity"
@@ -80,7 +81,7 @@ func (i *installation) openDatabase(ctx context.Context, beside bool) (*db.DB, e
 }
 
 // identityOptions are the identity service's options as configured.
-func (i *installation) identityOptions(database *db.DB) identity.Options {
+func (i *installation) identityOptions(database *db.DB, log *audit.Log) identity.Options {
 	c := i.config
 	lastAccessed := c.Accounts.LastAccessEvery
 	if !c.Accounts.TrackLastAccess {
@@ -91,7 +92,8 @@ func (i *installation) identityOptions(database *db.DB) identity.Options {
 		DefaultTagWindow: c.Tags.Window, AppTokens: c.Login.AppTokens, RequireEncryptedBasicAuth: c.Login.EncryptedOnly,
 		RobotsDisallow: c.Accounts.RobotsOff, RobotsWhitelist: c.Accounts.RobotsWhitelist,
 		ReservedNames: append(append([]string{}, c.Accounts.SuperUsers...), c.Accounts.ReadOnlySuperUsers...),
-		LastAccessed:  lastAccessed, Clock: i.seams.now, Log: i.log,
+		Audit:         log, AuditLogins: c.ActionLog.Logins,
+		LastAccessed: lastAccessed, Clock: i.seams.now, Log: i.log,
 	}
 }
 
@@ -114,11 +116,26 @@ func (l place) withIdentity(ctx context.Context, p Program, do func(*identity.Se
 			return err
 		}
 	}
-	people, err := identity.NewService(i.identityOptions(database))
+	log, err := i.openLog(ctx, database)
+	if err != nil {
+		return err
+	}
+	defer log.Close(ctx)
+	people, err := identity.NewService(i.identityOptions(database, log))
 	if err != nil {
 		return err
 	}
 	return do(people)
+}
+
+// openLog opens the action log. Its spools lie in the data folder, one for each process.
+func (i *installation) openLog(ctx context.Context, database *db.DB) (*audit.Log, error) {
+	c := i.config.ActionLog
+	return audit.Open(ctx, audit.Options{
+		DB: database, Dir: filepath.Join(i.data, "audit"), Retention: c.Retention, DropPulls: c.PullsWithout || c.AllWithout,
+		DropNotes: c.AllWithout, Silent: c.Silent, SilentPulls: c.SilentPulls, MaxPages: c.MaxPages,
+		ReadOnly: i.config.Server.ReadOnly, Clock: i.seams.now, Log: i.log,
+	})
 }
 
 type migrateCommand struct{ place }

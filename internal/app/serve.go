@@ -54,7 +54,7 @@ func (c serveCommand) Run(ctx context.Context, p Program) error {
 	if err != nil {
 		return err
 	}
-	defer parts.close()
+	defer parts.close(ctx)
 	s, err := server.New(c.serverOptions(i, parts))
 	if err != nil {
 		return err
