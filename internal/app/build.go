@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/longshore-registry/longshore/internal/access"
@@ -15,11 +16,13 @@ import (
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/identity"
 	"github.com/longshore-registry/longshore/internal/identity/bearer"
+	"github.com/longshore-registry/longshore/internal/outbound"
 	"github.com/longshore-registry/longshore/internal/overview"
 	"github.com/longshore-registry/longshore/internal/registry"
 	"github.com/longshore-registry/longshore/internal/registry/manifest"
 	"github.com/longshore-registry/longshore/internal/server"
 	"github.com/longshore-registry/longshore/internal/server/distribution"
+	"github.com/longshore-registry/longshore/internal/server/logexport"
 	"github.com/longshore-registry/longshore/internal/server/rest"
 )
 
@@ -39,6 +42,7 @@ type parts struct {
 	distribution http.Handler
 	api          http.Handler
 	checks       []server.Check
+	exports      *logexport.Exporter
 	background   []func(context.Context) error
 }
 
@@ -178,6 +182,12 @@ func (i *installation) buildServers(_ context.Context, s *parts) error {
 		return err
 	}
 	s.distribution = v2
+	if s.exports, err = logexport.New(logexport.Options{
+		Log: s.log, Dir: filepath.Join(i.data, "exports"), Guard: outbound.New(c.ActionLog.InnerHosts), Clock: i.seams.now, Logger: i.log,
+	}); err != nil {
+		return err
+	}
+	s.background = append(s.background, s.exports.Run)
 	s.api, err = rest.New(i.restOptions(s))
 	return err
 }
@@ -191,6 +201,8 @@ func (i *installation) restOptions(s *parts) rest.Options {
 		XHROnly: c.Server.BrowserCallsXHR, Origins: c.Server.CORSOrigins,
 		Initialize: c.Accounts.Initialize, DirectLogin: c.Login.Direct, DatabaseAuth: true, Mailing: c.Mail.Enabled,
 		PublicNamespaces: c.Accounts.PublicNamespaces,
+		Audit:            s.log, Exports: s.exports, AuditLogins: c.ActionLog.Logins, AuditLoginFailures: c.ActionLog.LoginFailures,
+		LogExport: c.ActionLog.Export, LogCounts: c.ActionLog.Counts,
 	}
 }
 
