@@ -86,18 +86,23 @@ func (i *installation) build(ctx context.Context) (_ *parts, err error) {
 	return s, nil
 }
 
-func (i *installation) buildPeople(ctx context.Context, s *parts) (err error) {
+func (i *installation) accessOptions(s *parts) access.Options {
 	c := i.config
-	if s.identity, err = identity.NewService(i.identityOptions(s.db, s.log)); err != nil {
-		return err
-	}
-	s.access = access.NewAuthority(access.Options{DB: s.db, Accounts: s.identity, Audit: s.log, Clock: i.seams.now, Policy: access.Policy{
+	return access.Options{DB: s.db, Accounts: s.identity, Audit: s.log, Clock: i.seams.now, Policy: access.Policy{
 		AnonymousAccess: c.Accounts.AnonymousAccess, SuperUsers: c.Accounts.SuperUsers, SuperUsersEnabled: c.Accounts.SuperUsersOn,
 		SuperUsersFullAccess: c.Accounts.SuperUsersFullAccess, SuperUsersCreateOrgs: c.Accounts.SuperUsersOnlyMakeOrg,
 		ReadOnlySuperUsers: c.Accounts.ReadOnlySuperUsers, RestrictedUsers: c.Accounts.RestrictedUsers,
 		RestrictedWhitelist: c.Accounts.RestrictedWhitelist, CreateNamespaceOnPush: c.Push.CreateNamespaces,
 		RegistryReadOnly: c.Server.ReadOnly, PushesDisabled: c.Server.PushesOff,
-	}})
+	}}
+}
+
+func (i *installation) buildPeople(ctx context.Context, s *parts) (err error) {
+	c := i.config
+	if s.identity, err = identity.NewService(i.identityOptions(s.db, s.log)); err != nil {
+		return err
+	}
+	s.access = access.NewAuthority(i.accessOptions(s))
 	s.tokens, err = bearer.New(ctx, bearer.Options{
 		DB: s.db, DatabaseSecretKey: c.Keys.DatabaseSecret.Reveal(), Service: c.Server.InstanceKeyName,
 		KeyLifetime: c.Server.InstanceKeyLife, Refresh: c.Server.InstanceKeyRenew, MaxFresh: c.Login.TokenMaxAge, Clock: i.seams.now, Log: i.log,

@@ -99,6 +99,12 @@ func (i *installation) identityOptions(database *db.DB, log *audit.Log) identity
 
 // withIdentity runs a command that changes accounts, beside a running server or without one.
 func (l place) withIdentity(ctx context.Context, p Program, do func(*identity.Service) error) error {
+	return l.withInstallation(ctx, p, func(_ *installation, s *parts) error { return do(s.identity) })
+}
+
+// withInstallation runs a command on the database and the accounts, beside a running server or without one. What it
+// changes is recorded.
+func (l place) withInstallation(ctx context.Context, p Program, do func(*installation, *parts) error) error {
 	i, err := l.load(p)
 	if err != nil {
 		return err
@@ -106,26 +112,23 @@ func (l place) withIdentity(ctx context.Context, p Program, do func(*identity.Se
 	if err := i.prepare(); err != nil {
 		return err
 	}
-	database, err := i.openDatabase(ctx, true)
-	if err != nil {
+	s := &parts{}
+	if s.db, err = i.openDatabase(ctx, true); err != nil {
 		return err
 	}
-	defer database.Close()
-	if database.CheckSchema(ctx) != nil {
-		if err := database.Migrate(ctx); err != nil {
+	defer s.close(ctx)
+	if s.db.CheckSchema(ctx) != nil {
+		if err := s.db.Migrate(ctx); err != nil {
 			return err
 		}
 	}
-	log, err := i.openLog(ctx, database)
-	if err != nil {
+	if s.log, err = i.openLog(ctx, s.db); err != nil {
 		return err
 	}
-	defer log.Close(ctx)
-	people, err := identity.NewService(i.identityOptions(database, log))
-	if err != nil {
+	if s.identity, err = identity.NewService(i.identityOptions(s.db, s.log)); err != nil {
 		return err
 	}
-	return do(people)
+	return do(i, s)
 }
 
 // openLog opens the action log. Its spools lie in the data folder, one for each process.

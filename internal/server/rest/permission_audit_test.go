@@ -13,4 +13,7 @@ var auditPermissions = []permitted{
 	{id: "exportOrgLogs", path: "/api/v1/organization/{org}/exportlogs", body: `{}`, status: 200, own: owner},
 	{id: "listAllLogs", path: "/api/v1/superuser/logs", status: 200, own: "root auditor"},
 	{id: "getAggregateAllLogs", path: "/api/v1/superuser/aggregatelogs", status: 200, own: "root auditor"},
+
+	{id: "explainAccess", path: "/api/v1/superuser/explain?user=bob&action=pull&object=acme/app", status: 200, own: "root auditor"},
+	{id: "explainRepoAccess", path: "/api/v1/repository/{repo}/explain?user=bob&action=pull", status: 200, own: viewers, missing: "alice auditor repo:admin", foreign: "auditor"},
 }

@@ -113,7 +113,7 @@ func (a *API) routes() []*route {
 		a.repositoryRoutes(), a.permissionRoutes(), a.tagRoutes(),
 		a.memberRoutes(), a.teamRoutes(), a.inviteRoutes(), a.prototypeRoutes(), a.robotGrantRoutes(),
 		a.applicationRoutes(), a.applicationTokenRoutes(), a.authorizationRoutes(),
-		a.laterRoutes(), a.logRoutes(),
+		a.laterRoutes(), a.logRoutes(), a.explainRoutes(),
 	} {
 		all = append(all, resource...)
 	}
