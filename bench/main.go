@@ -7,6 +7,9 @@
 //
 // Each round measures every server in turn, so that a machine whose speed drifts slows all alike. A figure is the
 // median of the rounds, with the lowest and highest in brackets.
+//
+// Longshore runs with its action log on, so that every row that pulls a manifest is one with pull logging, and strict:
+// a pull that cannot be recorded fails.
 package main
 
 import (
@@ -267,7 +270,7 @@ func writeConfig(data, dsn string) (string, error) {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return "", err
 	}
-	text := "LOGGING_LEVEL: INFO\n"
+	text := "LOGGING_LEVEL: INFO\nALLOW_PULLS_WITHOUT_STRICT_LOGGING: false\n"
 	if dsn != "" {
 		text += fmt.Sprintf("DB_URI: %q\nSECRET_KEY: benchmark-secret-key\nDATABASE_SECRET_KEY: benchmark-database-key\n", dsn)
 	}
