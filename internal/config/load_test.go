@@ -38,6 +38,7 @@ func TestWithoutAFileTheDefaultsAreInEffect(t *testing.T) {
 		Artifacts:     Artifacts{OCI: true, Helm: true},
 		Push:          Push{PrivateRepositories: true},
 		Tags:          Tags{Window: 14 * day, WindowChoices: []time.Duration{0, day, 7 * day, 14 * day, 28 * day}, LabelMinimum: time.Hour, LabelMaximum: 728 * day},
+		ActionLog:     ActionLog{Logins: true, Silent: []string{}, SilentPulls: []string{}, Export: true, Counts: true, InnerHosts: []string{}},
 		Observability: Observability{MetricsPrefix: "quay"},
 	}
 	if diff := cmp.Diff(&want, c); diff != "" {
