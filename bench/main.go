@@ -8,6 +8,9 @@
 // Each round measures every server in turn, so that a machine whose speed drifts slows all alike. A figure is the
 // median of the rounds, with the lowest and highest in brackets. What a row pushed is removed from the folders after
 // each round, behind the servers' backs, so that the disk holds little more than one round.
+//
+// Longshore runs with its action log on, so that every row that pulls a manifest is one with pull logging, and strict:
+// a pull that cannot be recorded fails.
 package main
 
 import (

@@ -3,6 +3,7 @@ package app
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -91,7 +92,7 @@ func startTarget(t *testing.T, kind dbtest.Kind, change func(*config.Config)) *t
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.close)
+	t.Cleanup(func() { p.close(context.Background()) })
 	x.testRegistry = &testRegistry{parts: p, tokens: map[string]string{}}
 	x.listen(t, i)
 	x.populate(t)

@@ -6,20 +6,24 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/longshore-registry/longshore/internal/access"
+	"github.com/longshore-registry/longshore/internal/audit"
 	"github.com/longshore-registry/longshore/internal/content"
 	blobfiles "github.com/longshore-registry/longshore/internal/content/fs"
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/identity"
 	"github.com/longshore-registry/longshore/internal/identity/bearer"
 	"github.com/longshore-registry/longshore/internal/mail"
+	"github.com/longshore-registry/longshore/internal/outbound"
 	"github.com/longshore-registry/longshore/internal/overview"
 	"github.com/longshore-registry/longshore/internal/registry"
 	"github.com/longshore-registry/longshore/internal/registry/manifest"
 	"github.com/longshore-registry/longshore/internal/server"
 	"github.com/longshore-registry/longshore/internal/server/distribution"
+	"github.com/longshore-registry/longshore/internal/server/logexport"
 	"github.com/longshore-registry/longshore/internal/server/maillink"
 	"github.com/longshore-registry/longshore/internal/server/rest"
 )
@@ -31,6 +35,7 @@ const defaultAudience = "longshore"
 // parts is everything that serves, in order of dependence.
 type parts struct {
 	db           *db.DB
+	log          *audit.Log
 	identity     *identity.Service
 	access       *access.Authority
 	tokens       *bearer.Authority
@@ -41,10 +46,23 @@ type parts struct {
 	mail         *mail.Sender // nil: no mail is sent
 	mailLinks    http.Handler // nil likewise
 	checks       []server.Check
+	exports      *logexport.Exporter
 	background   []func(context.Context) error
 }
 
-func (s *parts) close() { _ = s.db.Close() }
+// closeLog bounds how long a stop waits for pulls to get from the spool to the database. What is left is stored by the
+// next process.
+const closeLog = 5 * time.Second
+
+// close ends what build began. Requests have been answered, so that the action log is complete.
+func (s *parts) close(ctx context.Context) {
+	if s.log != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLog)
+		defer cancel()
+		_ = s.log.Close(ctx) // what could not be stored waits in the spool, and is logged by who adopts it
+	}
+	_ = s.db.Close()
+}
 
 // build makes every part from the configuration. Nothing listens yet.
 func (i *installation) build(ctx context.Context) (_ *parts, err error) {
@@ -54,10 +72,13 @@ func (i *installation) build(ctx context.Context) (_ *parts, err error) {
 	}
 	defer func() {
 		if err != nil {
-			s.close()
+			s.close(ctx)
 		}
 	}()
 	if err = s.db.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	if s.log, err = i.openLog(ctx, s.db); err != nil {
 		return nil, err
 	}
 	for _, step := range []func(context.Context, *parts) error{i.buildPeople, i.buildContent, i.buildServers} {
@@ -69,18 +90,23 @@ func (i *installation) build(ctx context.Context) (_ *parts, err error) {
 	return s, nil
 }
 
-func (i *installation) buildPeople(ctx context.Context, s *parts) (err error) {
+func (i *installation) accessOptions(s *parts) access.Options {
 	c := i.config
-	if s.identity, err = identity.NewService(i.identityOptions(s.db)); err != nil {
-		return err
-	}
-	s.access = access.NewAuthority(access.Options{DB: s.db, Accounts: s.identity, Clock: i.seams.now, Policy: access.Policy{
+	return access.Options{DB: s.db, Accounts: s.identity, Audit: s.log, Clock: i.seams.now, Policy: access.Policy{
 		AnonymousAccess: c.Accounts.AnonymousAccess, SuperUsers: c.Accounts.SuperUsers, SuperUsersEnabled: c.Accounts.SuperUsersOn,
 		SuperUsersFullAccess: c.Accounts.SuperUsersFullAccess, SuperUsersCreateOrgs: c.Accounts.SuperUsersOnlyMakeOrg,
 		ReadOnlySuperUsers: c.Accounts.ReadOnlySuperUsers, RestrictedUsers: c.Accounts.RestrictedUsers,
 		RestrictedWhitelist: c.Accounts.RestrictedWhitelist, CreateNamespaceOnPush: c.Push.CreateNamespaces,
 		RegistryReadOnly: c.Server.ReadOnly, PushesDisabled: c.Server.PushesOff,
-	}})
+	}}
+}
+
+func (i *installation) buildPeople(ctx context.Context, s *parts) (err error) {
+	c := i.config
+	if s.identity, err = identity.NewService(i.identityOptions(s.db, s.log)); err != nil {
+		return err
+	}
+	s.access = access.NewAuthority(i.accessOptions(s))
 	s.tokens, err = bearer.New(ctx, bearer.Options{
 		DB: s.db, DatabaseSecretKey: c.Keys.DatabaseSecret.Reveal(), Service: c.Server.InstanceKeyName,
 		KeyLifetime: c.Server.InstanceKeyLife, Refresh: c.Server.InstanceKeyRenew, MaxFresh: c.Login.TokenMaxAge, Clock: i.seams.now, Log: i.log,
@@ -110,7 +136,7 @@ func (i *installation) buildContent(ctx context.Context, s *parts) error {
 	s.registry, err = registry.New(registry.Options{
 		DB: s.db, Content: s.content, Lease: c.Registry.PushProtection, SparseIndex: c.Registry.SparseIndex,
 		Expiry: registry.Expiry{Min: c.Tags.LabelMinimum, Max: c.Tags.LabelMaximum}, Names: i.names(), Clock: i.seams.now, Log: i.log,
-		Memory: registry.DefaultMemory, Accounts: s.identity,
+		Memory: registry.DefaultMemory, Accounts: s.identity, Audit: s.log,
 		Artifacts: manifest.Policy{
 			NoOCI: !c.Artifacts.OCI, OCIFor: c.Artifacts.OCINamespaces, NoSchema2: c.Artifacts.Schema1Only,
 			Types: c.Artifacts.Allowed, NoHelm: !c.Artifacts.Helm,
@@ -154,7 +180,8 @@ func (i *installation) buildServers(_ context.Context, s *parts) error {
 		audience = defaultAudience
 	}
 	v2, err := distribution.New(distribution.Options{
-		Registry: s.registry, Content: s.content, Access: s.access, Identity: s.identity, Tokens: s.tokens,
+		Registry: s.registry, Content: s.content, Access: s.access, Identity: s.identity, Tokens: s.tokens, Audit: s.log,
+		AuditLogins: c.ActionLog.Logins, AuditLoginFailures: c.ActionLog.LoginFailures,
 		Service: audience, Names: i.names(), RecoveryMode: c.Server.RecoveryMode, AdvertiseV2: c.Registry.Advertised,
 		BlacklistV2: c.Registry.BlockedDockers, PublicCatalog: c.Registry.PublicCatalog, ReferrersAPI: c.Registry.Referrers,
 		SparseIndex: c.Registry.SparseIndex, CreatePublic: !c.Push.PrivateRepositories,
@@ -167,6 +194,12 @@ func (i *installation) buildServers(_ context.Context, s *parts) error {
 	if err := i.buildMail(s); err != nil {
 		return err
 	}
+	if s.exports, err = logexport.New(logexport.Options{
+		Log: s.log, Dir: filepath.Join(i.data, "exports"), Guard: outbound.New(c.ActionLog.InnerHosts), Clock: i.seams.now, Logger: i.log,
+	}); err != nil {
+		return err
+	}
+	s.background = append(s.background, s.exports.Run)
 	s.api, err = rest.New(i.restOptions(s))
 	return err
 }
@@ -212,6 +245,8 @@ func (i *installation) restOptions(s *parts) rest.Options {
 		Registration:     rest.Registration{Open: c.Accounts.Registration, InviteOnly: c.Accounts.InviteOnly},
 		Rename:           c.Accounts.Rename, Metadata: c.Accounts.Metadata,
 		AppTokens: c.Login.AppTokens, AppTokenLife: c.Login.AppTokenLife, Log: i.log,
+		Audit: s.log, Exports: s.exports, AuditLogins: c.ActionLog.Logins, AuditLoginFailures: c.ActionLog.LoginFailures,
+		LogExport: c.ActionLog.Export, LogCounts: c.ActionLog.Counts,
 	}
 	if c.Accounts.BlockDomains {
 		o.Registration.BlockedDomains = c.Accounts.BlockedDomains

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/longshore-registry/longshore/internal/audit"
 	"github.com/longshore-registry/longshore/internal/config"
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/identity"
@@ -80,7 +81,7 @@ func (i *installation) openDatabase(ctx context.Context, beside bool) (*db.DB, e
 }
 
 // identityOptions are the identity service's options as configured.
-func (i *installation) identityOptions(database *db.DB) identity.Options {
+func (i *installation) identityOptions(database *db.DB, log *audit.Log) identity.Options {
 	c := i.config
 	lastAccessed := c.Accounts.LastAccessEvery
 	if !c.Accounts.TrackLastAccess {
@@ -92,12 +93,19 @@ func (i *installation) identityOptions(database *db.DB) identity.Options {
 		RobotsDisallow: c.Accounts.RobotsOff, RobotsWhitelist: c.Accounts.RobotsWhitelist,
 		ReservedNames: append(append([]string{}, c.Accounts.SuperUsers...), c.Accounts.ReadOnlySuperUsers...),
 		CodeLife:      c.Login.CodeLife,
-		LastAccessed:  lastAccessed, Clock: i.seams.now, Log: i.log,
+		Audit:         log, AuditLogins: c.ActionLog.Logins,
+		LastAccessed: lastAccessed, Clock: i.seams.now, Log: i.log,
 	}
 }
 
 // withIdentity runs a command that changes accounts, beside a running server or without one.
 func (l place) withIdentity(ctx context.Context, p Program, do func(*identity.Service) error) error {
+	return l.withInstallation(ctx, p, func(_ *installation, s *parts) error { return do(s.identity) })
+}
+
+// withInstallation runs a command on the database and the accounts, beside a running server or without one. What it
+// changes is recorded.
+func (l place) withInstallation(ctx context.Context, p Program, do func(*installation, *parts) error) error {
 	i, err := l.load(p)
 	if err != nil {
 		return err
@@ -105,21 +113,33 @@ func (l place) withIdentity(ctx context.Context, p Program, do func(*identity.Se
 	if err := i.prepare(); err != nil {
 		return err
 	}
-	database, err := i.openDatabase(ctx, true)
-	if err != nil {
+	s := &parts{}
+	if s.db, err = i.openDatabase(ctx, true); err != nil {
 		return err
 	}
-	defer database.Close()
-	if database.CheckSchema(ctx) != nil {
-		if err := database.Migrate(ctx); err != nil {
+	defer s.close(ctx)
+	if s.db.CheckSchema(ctx) != nil {
+		if err := s.db.Migrate(ctx); err != nil {
 			return err
 		}
 	}
-	people, err := identity.NewService(i.identityOptions(database))
-	if err != nil {
+	if s.log, err = i.openLog(ctx, s.db); err != nil {
 		return err
 	}
-	return do(people)
+	if s.identity, err = identity.NewService(i.identityOptions(s.db, s.log)); err != nil {
+		return err
+	}
+	return do(i, s)
+}
+
+// openLog opens the action log. Its spools lie in the data folder, one for each process.
+func (i *installation) openLog(ctx context.Context, database *db.DB) (*audit.Log, error) {
+	c := i.config.ActionLog
+	return audit.Open(ctx, audit.Options{
+		DB: database, Dir: filepath.Join(i.data, "audit"), Retention: c.Retention, DropPulls: c.PullsWithout || c.AllWithout,
+		DropNotes: c.AllWithout, Silent: c.Silent, SilentPulls: c.SilentPulls, MaxPages: c.MaxPages,
+		ReadOnly: i.config.Server.ReadOnly, Clock: i.seams.now, Log: i.log,
+	})
 }
 
 type migrateCommand struct{ place }

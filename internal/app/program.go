@@ -55,6 +55,7 @@ type commandLine struct {
 	Migrate    migrateCommand    `cmd:"" help:"Bring the database to this program's schema and stop."`
 	Config     configCommand     `cmd:"" help:"Look at a configuration."`
 	User       userCommand       `cmd:"" help:"Make and change users from the command line."`
+	Explain    explainCommand    `cmd:"" help:"Say why an account may or may not do something."`
 	Doctor     doctorCommand     `cmd:"" help:"Check what a new installation gets wrong: storage, database, public URL, clock, TLS files."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 	Completion completionCommand `cmd:"" help:"Print a completion script for a shell."`

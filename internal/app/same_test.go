@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -56,7 +57,7 @@ func startRegistry(t *testing.T, kind dbtest.Kind, change func(*config.Config)) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(parts.close)
+	t.Cleanup(func() { parts.close(context.Background()) })
 	s, err := server.New(serveCommand{}.serverOptions(i, parts))
 	if err != nil {
 		t.Fatal(err)

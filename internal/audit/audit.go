@@ -145,7 +145,7 @@ func (l *Log) Close(ctx context.Context) error {
 }
 
 // Flush writes the pulls that were recorded before and stores them: what is listed afterwards has them. It must not be
-// called inside a transaction.
+// called inside a transaction. It ends with ctx while others are at it, which takes long when much waits.
 func (l *Log) Flush(ctx context.Context) error {
 	if l.pulls == nil {
 		return nil

@@ -32,6 +32,11 @@ func (l *Log) RecordTx(ctx context.Context, tx db.Tx, e Entry) error {
 	return nil
 }
 
+// Record is RecordTx in a transaction of its own, for what changes nothing else.
+func (l *Log) Record(ctx context.Context, e Entry) error {
+	return l.db.Hard(ctx, "record in the action log", func(ctx context.Context, tx db.Tx) error { return l.RecordTx(ctx, tx, e) })
+}
+
 // Change is RecordTx for packages that know nothing of this one: the kind is Quay's name, such as "create_repo", and an
 // identifier of 0 is none. Performer and address come from the context's Actor.
 func (l *Log) Change(ctx context.Context, tx db.Tx, kind string, namespaceID, repositoryID int64, metadata map[string]any) error {

@@ -15,7 +15,8 @@ import (
 const (
 	defaultStoreEvery = 250 * time.Millisecond
 	storeLongest      = 5 * time.Second // between two tries while the database is away
-	batchRows         = 128             // so that a batch holds SQLite's writer for a few milliseconds
+	lockPause         = time.Millisecond
+	batchRows         = 128 // so that a batch holds SQLite's writer for a few milliseconds
 )
 
 // store empties the spools until ctx ends: some time after something was written, and again until it succeeds.
@@ -88,7 +89,11 @@ func (l *Log) adopt() error {
 // drain stores all that is written in the spools. Those of other processes are removed when they are empty.
 func (l *Log) drain(ctx context.Context) error {
 	p := l.pulls
-	p.mu.Lock()
+	for !p.mu.TryLock() {
+		if !pause(ctx, lockPause) {
+			return ctx.Err()
+		}
+	}
 	defer p.mu.Unlock()
 	if len(p.sources) == 0 {
 		return problem.Wrap(spool.ErrClosed, problem.Unavailable, "the action log is closed")

@@ -36,7 +36,9 @@ func databaseKeys() []Key {
 		accepted("DB_CONNECTION_ARGS.charset", text(), "", "Character set of MySQL connections; PostgreSQL and SQLite use UTF-8."),
 		warns("DB_READ_REPLICAS", anything(), "", "Replicas that answer reads in place of the primary."),
 		accepted("DB_CONNECTION_POOLING", boolean(), "true", "Connections are always pooled here.", since("3.12")),
-		accepted("ALLOW_PULLS_WITHOUT_STRICT_LOGGING", boolean(), "false", "A pull succeeds although its audit entry cannot be written; this version writes none, so no pull fails for it."),
-		accepted("ALLOW_WITHOUT_STRICT_LOGGING", boolean(), "false", "The same for every action.", since("3.12")),
+		used("ALLOW_PULLS_WITHOUT_STRICT_LOGGING", boolean(), "false", func(c *Config) *bool { return &c.ActionLog.PullsWithout },
+			"A pull succeeds although its log entry cannot be kept, which is when the spool is full; off, it gets 503."),
+		used("ALLOW_WITHOUT_STRICT_LOGGING", boolean(), "false", func(c *Config) *bool { return &c.ActionLog.AllWithout },
+			"The same for pulls and sign-ins. A change and its entry are always one transaction.", since("3.12")),
 	}
 }

@@ -63,7 +63,8 @@ func protocolKeys() []Key {
 			"Versions of the Docker client that are told that there is no such registry."),
 		warns("LABEL_KEY_RESERVED_PREFIXES", texts(), "[]", "Further beginnings of label keys that the API refuses."),
 		warns("WEBHOOK_HOSTNAME_BLACKLIST", texts(), "[]", "Hosts that webhooks must not call."),
-		warns("SSRF_ALLOWED_HOSTS", texts(), "[]", "Inner hosts that mirrors, proxy caches and log export may call.", since("3.17")),
+		used("SSRF_ALLOWED_HOSTS", texts(), "[]", func(c *Config) *[]string { return &c.ActionLog.InnerHosts },
+			"Inner hosts that log export may call although they are inside: names, addresses, networks.", since("3.17")),
 	}
 }
 

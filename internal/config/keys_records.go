@@ -1,6 +1,10 @@
 package config
 
-import "github.com/longshore-registry/longshore/internal/secret"
+import (
+	"time"
+
+	"github.com/longshore-registry/longshore/internal/secret"
+)
 
 func mailKeys() []Key {
 	mail := under("MAIL_SERVER")
@@ -32,26 +36,35 @@ func logKeys() []Key {
 		refuses("LOGS_MODEL_CONFIG.kinesis_stream_config", secretMapping(), "", "Kinesis as way to it.", model),
 		refuses("LOGS_MODEL_CONFIG.splunk_config", secretMapping(), "", "Splunk as place of the audit log.", since("3.9"), model),
 		refuses("LOGS_MODEL_CONFIG.splunk_hec_config", secretMapping(), "", "Splunk's HTTP collector as place of the audit log.", since("3.12"), model),
-		refuses("FEATURE_ACTION_LOG_ROTATION", boolean(), "false", "Moves old audit entries to the blob store."),
+		refuses("FEATURE_ACTION_LOG_ROTATION", boolean(), "false", "Moves old audit entries to the blob store; ACTION_LOG_RETENTION removes them instead."),
 		refuses("ACTION_LOG_ARCHIVE_LOCATION", text(), "", "Storage location of old entries.", rotation),
 		refuses("ACTION_LOG_ARCHIVE_PATH", text(), "", "Folder of old entries.", rotation),
 		refuses("ACTION_LOG_ROTATION_THRESHOLD", duration(), "30d", "Age at which entries are moved.", rotation),
 		refuses("ACTION_LOG_ROTATION_FREQUENCY", anything(), "", "How often that is looked at.", rotation),
 		refuses("MINIMUM_LOGS_AGE_FOR_ARCHIVE", anything(), "", "Younger entries are never moved.", rotation),
-		accepted("ACTION_LOG_MAX_PAGE", count(), "", "Most pages of the audit log that are shown; this version shows none."),
-		refuses("ACTION_LOG_AUDIT_LOGINS", boolean(), "true", "Records who signs in; this version records nothing, so false holds.", since("3.9"), harmless("false")),
-		refuses("ACTION_LOG_AUDIT_LOGIN_FAILURES", boolean(), "false", "Records who fails to sign in.", since("3.11")),
+		used("ACTION_LOG_RETENTION", duration(), "", func(c *Config) *time.Duration { return &c.ActionLog.Retention },
+			"Longshore's own key: entries older than this are removed, a whole month at a time. Unset, they are kept for ever."),
+		used("ACTION_LOG_MAX_PAGE", count(), "", func(c *Config) *int { return &c.ActionLog.MaxPages },
+			"Most pages of the audit log that a list gives; 0 and unset for all."),
+		used("ACTION_LOG_AUDIT_LOGINS", boolean(), "true", func(c *Config) *bool { return &c.ActionLog.Logins },
+			"Records who signs in and out.", since("3.9")),
+		used("ACTION_LOG_AUDIT_LOGIN_FAILURES", boolean(), "false", func(c *Config) *bool { return &c.ActionLog.LoginFailures },
+			"Records sign-ins that are refused, in the registry's log.", since("3.11")),
 		refuses("ACTION_LOG_AUDIT_PULL_FAILURES", boolean(), "false", "Records pulls that fail.", since("3.11")),
 		refuses("ACTION_LOG_AUDIT_PUSH_FAILURES", boolean(), "false", "Records pushes that fail.", since("3.11")),
 		refuses("ACTION_LOG_AUDIT_DELETE_FAILURES", boolean(), "false", "Records deletes that fail.", since("3.11")),
 		refuses("FEATURE_EXTENDED_ACTION_LOGGING", boolean(), "false", "Records more of what happens.", since("3.18")),
-		refuses("DISABLED_FOR_AUDIT_LOGS", texts(), "[]", "Namespaces of which nothing is recorded."),
-		refuses("DISABLED_FOR_PULL_LOGS", texts(), "[]", "Namespaces whose pulls are not recorded."),
+		used("DISABLED_FOR_AUDIT_LOGS", texts(), "[]", func(c *Config) *[]string { return &c.ActionLog.Silent },
+			"Namespaces of which nothing is recorded."),
+		used("DISABLED_FOR_PULL_LOGS", texts(), "[]", func(c *Config) *[]string { return &c.ActionLog.SilentPulls },
+			"Namespaces whose pulls are not recorded."),
 		accepted("FEATURE_DISABLE_PULL_LOGS_FOR_FREE_NAMESPACES", boolean(), "false", "For the hosted service only."),
 		accepted("FEATURE_CLEAR_EXPIRED_RAC_ENTRIES", boolean(), "false", "For the hosted service only."),
-		accepted("FEATURE_LOG_EXPORT", boolean(), "true", "The audit log can be exported; this version has no call for it."),
-		accepted("EXPORT_ACTION_LOGS_*", anything(), "", "Details of that export."),
-		accepted("FEATURE_AGGREGATED_LOG_COUNT_RETRIEVAL", boolean(), "true", "Counts of audit entries by day; this version has no call for it."),
+		used("FEATURE_LOG_EXPORT", boolean(), "true", func(c *Config) *bool { return &c.ActionLog.Export },
+			"The audit log can be exported."),
+		accepted("EXPORT_ACTION_LOGS_*", anything(), "", "Where Quay's worker keeps exports and how long it may take; here they lie in the data folder and may take an hour."),
+		used("FEATURE_AGGREGATED_LOG_COUNT_RETRIEVAL", boolean(), "true", func(c *Config) *bool { return &c.ActionLog.Counts },
+			"Counts of audit entries by day can be asked for."),
 		warns("NOTIFICATION_SEND_TIMEOUT", count(), "10", "How long a webhook may take, in seconds."),
 	}
 }

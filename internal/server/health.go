@@ -50,6 +50,9 @@ func (s *Server) health(chosen func(Check) bool) http.HandlerFunc {
 		if secret := s.options.HealthDebug; secret.IsSet() && secret.Equal(given(r)) {
 			data["notes"] = failures
 		}
+		if note := spoolNote(s.options.ActionLog); note != "" {
+			data["action_log"] = note
+		}
 		_ = json.NewEncoder(w).Encode(map[string]any{"data": data, "status_code": status})
 	}
 }

@@ -25,7 +25,8 @@ type metrics struct {
 	logins   *prometheus.CounterVec
 }
 
-func newMetrics(namespace string, budget *intake.Budget) *metrics {
+func newMetrics(o Options, budget *intake.Budget) *metrics {
+	namespace := o.Namespace
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "requests_in_flight", Help: "Requests being answered."}),
@@ -47,6 +48,7 @@ func newMetrics(namespace string, budget *intake.Budget) *metrics {
 	m.registry.MustRegister(m.inFlight, m.requests, m.pulls, m.pushes, m.pulled, m.pushed, m.logins,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registry.MustRegister(intakeFigures(namespace, budget)...)
+	m.registry.MustRegister(auditFigures(namespace, o.ActionLog)...)
 	return m
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/longshore-registry/longshore/internal/audit"
 	"github.com/longshore-registry/longshore/internal/secret"
 	"github.com/longshore-registry/longshore/internal/server/intake"
 )
@@ -42,11 +43,13 @@ type Options struct {
 	Distribution http.Handler // /v2 and /keys
 	API          http.Handler // /api/v1 and its companions
 	MailLinks    http.Handler // /confirm and /recovery; nil: no mail is sent, and so nothing leads there
+	Exports      http.Handler // /exportedlogs; nil: there are none
 	Root         http.Handler // everything else
 	Checks       []Check
-	HealthDebug  secret.String // ENABLE_HEALTH_DEBUG_SECRET: who shows it is told what is unwell
-	Namespace    string        // metrics prefix, Quay's "quay"
-	Intake       int64         // bytes that bodies and answers may hold in memory; 0 for what fits the process
+	HealthDebug  secret.String      // ENABLE_HEALTH_DEBUG_SECRET: who shows it is told what is unwell
+	ActionLog    func() audit.Stats // the action log's figures; nil: there is none
+	Namespace    string             // metrics prefix, Quay's "quay"
+	Intake       int64              // bytes that bodies and answers may hold in memory; 0 for what fits the process
 	Log          *slog.Logger
 }
 
@@ -67,7 +70,7 @@ func New(o Options) (*Server, error) {
 		o.Intake = intake.Suggested()
 	}
 	budget := intake.New(o.Intake)
-	s := &Server{options: o, address: o.Address, checks: o.Checks, metrics: newMetrics(o.Namespace, budget), intake: budget, log: o.Log}
+	s := &Server{options: o, address: o.Address, checks: o.Checks, metrics: newMetrics(o, budget), intake: budget, log: o.Log}
 	if o.TLS != nil {
 		var err error
 		if s.tls, err = o.TLS.config(); err != nil {
@@ -89,6 +92,9 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("GET /health/instance", instance)
 	mux.Handle("GET /status", endToEnd)
 	mux.Handle("GET /health/endtoend", endToEnd)
+	if s.options.Exports != nil {
+		mux.Handle("GET /exportedlogs/{id}", s.options.Exports)
+	}
 	mux.Handle("/", s.options.Root)
 	// The mux would clean paths and redirect; repository names and digests are parsed by their own matchers.
 	return s.observe(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/longshore-registry/longshore/internal/audit"
 	"github.com/longshore-registry/longshore/internal/identity"
 	"github.com/longshore-registry/longshore/internal/problem"
 	"github.com/longshore-registry/longshore/internal/server/record"
@@ -29,7 +30,7 @@ func (a *API) authenticate(ctx context.Context, x *exchange) (context.Context, e
 		x.call.Principal, err = a.sessions.principal(ctx, a.options.Identity, a.options.FreshLogin)
 	}
 	noteActor(x.call.Record, x.call.Principal)
-	return ctx, err
+	return audit.WithActor(ctx, audit.ActorFor(x.call.Principal, x.call.Record.ClientIP, "")), err
 }
 
 // bearer is whom a bearer token speaks for; nobody when it is unknown, expired or revoked.

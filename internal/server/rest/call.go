@@ -21,11 +21,13 @@ type Call struct {
 	Principal    identity.Principal
 	Path         Path
 	Record       *record.Record
+	Agent        string              // the client's User-Agent
 	Organization identity.Account    // routes on {orgname}
 	Namespace    identity.Account    // routes on the namespace that the body names
 	Repository   registry.Repository // routes on {repository}
 
-	nextCSRF string // told to the client when the session got a new CSRF token
+	registryWide bool   // the permission is about the registry as a whole
+	nextCSRF     string // told to the client when the session got a new CSRF token
 }
 
 type callKey struct{}

@@ -52,7 +52,7 @@ type permitted struct {
 }
 
 // The permission table, by hand from rest-api.md. {org}, {repo} and {ns} stand for the object.
-var permissionTable = slices.Concat(corePermissions, instancePermissions, peoplePermissions())
+var permissionTable = slices.Concat(corePermissions, instancePermissions, peoplePermissions(), auditPermissions)
 
 var corePermissions = []permitted{
 	{id: "getOpenAPI", path: "/api/v1/openapi.json", status: 200, own: anyone},

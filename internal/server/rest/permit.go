@@ -19,14 +19,15 @@ func (a *API) permit(ctx context.Context, r *route, c *Call, namespace string) e
 		return nil
 	case onAccount:
 		return a.require(ctx, r, c, accountObject(c.Principal.Account))
+	case onRegistry:
+		c.registryWide = true
+		return a.require(ctx, r, c, access.Object{})
 	case onOrganization:
 		return a.permitOrganization(ctx, r, c)
 	case onNamespace:
 		return a.permitNamespace(ctx, r, c, namespace)
 	case onRepository:
 		return a.permitRepository(ctx, r, c)
-	case onRegistry:
-		return a.require(ctx, r, c, access.Object{})
 	case onFirstRun:
 		return a.permitFirstRun(ctx, r, c)
 	}

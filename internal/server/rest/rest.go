@@ -22,11 +22,13 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/longshore-registry/longshore/internal/access"
+	"github.com/longshore-registry/longshore/internal/audit"
 	"github.com/longshore-registry/longshore/internal/identity"
 	"github.com/longshore-registry/longshore/internal/oauth"
 	"github.com/longshore-registry/longshore/internal/overview"
 	"github.com/longshore-registry/longshore/internal/problem"
 	"github.com/longshore-registry/longshore/internal/registry"
+	"github.com/longshore-registry/longshore/internal/server/logexport"
 )
 
 // prefix is what every path of the API starts with.
@@ -39,6 +41,13 @@ type Options struct {
 	Registry *registry.Registry
 	Lists    *overview.Reader
 	OAuth    *oauth.Service
+	Audit    *audit.Log
+	Exports  *logexport.Exporter // required if LogExport is on
+
+	AuditLogins        bool // ACTION_LOG_AUDIT_LOGINS
+	AuditLoginFailures bool // ACTION_LOG_AUDIT_LOGIN_FAILURES
+	LogExport          bool // FEATURE_LOG_EXPORT
+	LogCounts          bool // FEATURE_AGGREGATED_LOG_COUNT_RETRIEVAL
 
 	Secret  []byte // next_page tokens are sealed with a key made of it; SECRET_KEY
 	Version string // of the program, for the OpenAPI document
@@ -102,7 +111,7 @@ type API struct {
 
 // New builds the API from its rows. It fails when a row is incomplete: one without a permission would be a hole.
 func New(o Options) (*API, error) {
-	if o.Identity == nil || o.Access == nil || o.Registry == nil || o.Lists == nil || o.OAuth == nil || len(o.Secret) == 0 || o.Clock == nil {
+	if o.Identity == nil || o.Access == nil || o.Registry == nil || o.Lists == nil || o.OAuth == nil || o.Audit == nil || o.LogExport && o.Exports == nil || len(o.Secret) == 0 || o.Clock == nil {
 		return nil, problem.New(problem.Internal, "the API needs its services, a secret and a clock")
 	}
 	if o.Mailing && (o.Mail == nil || o.Links == "") {
@@ -147,6 +156,7 @@ func (a *API) routes() []*route {
 		a.laterRoutes(),
 		a.registrationRoutes(), a.accountRoutes(), a.notificationRoutes(), a.appTokenRoutes(), a.messageRoutes(),
 		a.superUserRoutes(), a.superOrganizationRoutes(),
+		a.logRoutes(), a.explainRoutes(),
 	} {
 		all = append(all, resource...)
 	}

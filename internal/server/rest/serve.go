@@ -37,7 +37,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rec.Route = route.ID
-	x := &exchange{route: route, op: route.op, r: r, w: w, call: &Call{Path: path, Record: rec}}
+	x := &exchange{route: route, op: route.op, r: r, w: w, call: &Call{Path: path, Record: rec, Agent: r.UserAgent()}}
 	if path.Name != "" {
 		rec.Repository = path.Namespace + "/" + path.Name
 	}

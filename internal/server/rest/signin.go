@@ -62,6 +62,7 @@ type csrfTokenOutput struct {
 func (a *API) signin(ctx context.Context, c *Call, in *signinInput) (*successOutput, error) {
 	user, err := a.checkPassword(ctx, in.Body.Username, in.Body.Password)
 	if err != nil {
+		a.notSignedIn(c, in.Body.Username, err)
 		return nil, err
 	}
 	if a.options.Mailing && !user.Verified {
@@ -70,7 +71,7 @@ func (a *API) signin(ctx context.Context, c *Call, in *signinInput) (*successOut
 	if err := a.signIn(ctx, c, user); err != nil {
 		return nil, err
 	}
-	return succeeded(), nil
+	return succeeded(), a.signedIn(c, user)
 }
 
 func (a *API) verify(ctx context.Context, c *Call, in *verifyInput) (*successOutput, error) {

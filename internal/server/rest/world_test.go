@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -14,15 +15,18 @@ import (
 	"time"
 
 	"github.com/longshore-registry/longshore/internal/access"
+	"github.com/longshore-registry/longshore/internal/audit"
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/digest"
 	"github.com/longshore-registry/longshore/internal/identity"
 	"github.com/longshore-registry/longshore/internal/mail"
 	"github.com/longshore-registry/longshore/internal/mail/mailtest"
 	"github.com/longshore-registry/longshore/internal/oauth"
+	"github.com/longshore-registry/longshore/internal/outbound"
 	"github.com/longshore-registry/longshore/internal/overview"
 	"github.com/longshore-registry/longshore/internal/problem"
 	"github.com/longshore-registry/longshore/internal/registry"
+	"github.com/longshore-registry/longshore/internal/server/logexport"
 	"github.com/longshore-registry/longshore/internal/server/record"
 )
 
@@ -36,6 +40,7 @@ type world struct {
 	access   *access.Authority
 	registry *registry.Registry
 	oauth    *oauth.Service
+	log      *audit.Log
 	api      *API
 	server   *httptest.Server
 	scheme   string // as clients see it
@@ -52,7 +57,8 @@ type settings struct {
 	options Options
 	account identity.Options
 
-	maxTokens int // of an OAuth application
+	maxTokens int      // of an OAuth application
+	callable  []string // SSRF_ALLOWED_HOSTS
 }
 
 // noBlobs is a blob store without blobs: the manifests of these tests are indexes.
@@ -69,7 +75,7 @@ func newWorld(t testing.TB, d *db.DB, change ...func(*settings)) *world {
 		policy:  access.Policy{AnonymousAccess: true, SuperUsersEnabled: true, SuperUsers: []string{"root"}},
 		account: identity.Options{DB: d, SecretKey: "a secret key", DatabaseSecretKey: "another secret key", BcryptCost: 4, Clock: w.clock},
 		options: Options{Secret: []byte("a secret key"), Clock: w.clock, Version: "test", FreshLogin: 10 * time.Minute, XHROnly: true,
-			DirectLogin: true, DatabaseAuth: true, ChangeTagWindow: true, AssignTokens: true, Cookie: Cookie{Persistent: true},
+			DirectLogin: true, DatabaseAuth: true, ChangeTagWindow: true, AssignTokens: true, AuditLogins: true, LogExport: true, LogCounts: true, Cookie: Cookie{Persistent: true},
 			Registration: Registration{Open: true}, AppTokens: true},
 	}
 	for _, fn := range change {
@@ -77,17 +83,31 @@ func newWorld(t testing.TB, d *db.DB, change ...func(*settings)) *world {
 	}
 	w.mails(&s.options)
 	var err error
+	w.log, err = audit.Open(t.Context(), audit.Options{DB: d, Dir: t.TempDir(), Clock: w.clock, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.log.Close(context.Background()) })
+	s.account.Audit = w.log
 	if w.identity, err = identity.NewService(s.account); err != nil {
 		t.Fatal(err)
 	}
-	w.access = access.NewAuthority(access.Options{DB: d, Policy: s.policy, Accounts: w.identity, Clock: w.clock})
-	w.registry, err = registry.New(registry.Options{DB: d, Content: noBlobs{}, Names: registry.NameOptions{Extended: true}, Clock: w.clock})
+	w.access = access.NewAuthority(access.Options{DB: d, Policy: s.policy, Accounts: w.identity, Audit: w.log, Clock: w.clock})
+	w.registry, err = registry.New(registry.Options{DB: d, Content: noBlobs{}, Names: registry.NameOptions{Extended: true}, Audit: w.log, Clock: w.clock})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.options.Identity, s.options.Access, s.options.Registry, s.options.Lists = w.identity, w.access, w.registry, overview.New(d)
 	w.oauth = oauth.New(oauth.Options{DB: d, Identity: w.identity, MaxTokens: s.maxTokens, Clock: w.clock})
 	s.options.OAuth = w.oauth
+	s.options.Audit = w.log
+	s.options.Exports, err = logexport.New(logexport.Options{
+		Log: w.log, Dir: t.TempDir(), Guard: outbound.New(s.callable), Clock: w.clock, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = s.options.Exports.Run(t.Context()) }()
 	if w.api, err = New(s.options); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,208 @@
+// Package logexport writes exports of the action log in the background, serves them, and tells who asked.
+//
+// An export is a file in a folder of the process's own, under a name that nobody can guess, for Life. One is written at
+// a time; a few may wait. Exports live as long as the process does: one that is stopped in order says that it failed, in
+// the log and to its callback; one whose process is killed is gone without a word, and what it had written is removed at
+// the next start. Finished files outlive both.
+package logexport
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/longshore-registry/longshore/internal/audit"
+	"github.com/longshore-registry/longshore/internal/outbound"
+	"github.com/longshore-registry/longshore/internal/problem"
+	"github.com/longshore-registry/longshore/internal/server/record"
+)
+
+const (
+	// Life is how long a finished export can be fetched.
+	Life = 24 * time.Hour
+	// longest is what writing one may take.
+	longest = time.Hour
+	// waiting is how many exports may wait.
+	waiting    = 16
+	sweepEvery = 10 * time.Minute
+	farewell   = 3 * time.Second // for telling that an export failed when the process stops
+)
+
+// Mailer tells people by mail.
+type Mailer interface {
+	// LogsExported sends the mail "Export Action Logs Complete".
+	LogsExported(ctx context.Context, to string, r Result) error
+}
+
+// Options are what an exporter works with. Log, Dir, Guard, Clock and Logger are required.
+type Options struct {
+	Log    *audit.Log
+	Dir    string // folder of the files; it is made
+	Guard  *outbound.Guard
+	Mail   Mailer // nil: nobody is told by mail
+	Clock  func() time.Time
+	Logger *slog.Logger
+}
+
+// Exporter writes exports. Its methods may be called concurrently.
+type Exporter struct {
+	options Options
+	client  *http.Client
+	queue   chan Request
+}
+
+// Request is an export that somebody asks for.
+type Request struct {
+	Query   audit.Query
+	Details audit.ExportDetails
+	Entry   func(audit.Recorded) any // an entry's JSON form
+	URL     func(path string) string // the client's address of a path of ours
+	Actor   audit.Actor              // who asks; the entry about the export is theirs
+
+	CallbackURL, CallbackEmail string // empty for none
+
+	id string
+}
+
+// Result is what a callback is told: Quay's body.
+type Result struct {
+	ID         string  `json:"export_id"`
+	StartTime  string  `json:"start_time"`
+	EndTime    string  `json:"end_time"`
+	Namespace  *string `json:"namespace"`
+	Repository *string `json:"repository"`
+	URL        *string `json:"exported_data_url"`
+	Status     string  `json:"status" enum:"success,failed,timedout"`
+}
+
+// New makes an exporter and removes what an earlier process has not finished. Run must be running for anything to be
+// written.
+func New(o Options) (*Exporter, error) {
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, problem.Wrap(err, problem.Unavailable, "the folder of exported logs cannot be made")
+	}
+	x := &Exporter{options: o, client: o.Guard.Client(callTimeout), queue: make(chan Request, waiting)}
+	return x, x.sweep(true)
+}
+
+// Mails reports whether anybody can be told by mail.
+func (x *Exporter) Mails() bool { return x.options.Mail != nil }
+
+// CheckCallback refuses an address that the registry does not call; see outbound.Guard.CheckURL.
+func (x *Exporter) CheckCallback(ctx context.Context, raw string) error {
+	return x.options.Guard.CheckURL(ctx, raw)
+}
+
+// Start queues an export and gives its identifier, by which it can be fetched when it is finished. TooMany when too many
+// wait.
+func (x *Exporter) Start(r Request) (id string, err error) {
+	r.id = uuid.NewString()
+	select {
+	case x.queue <- r:
+		return r.id, nil
+	default:
+		busy := problem.New(problem.TooMany, "%d exports of logs wait already: try again later", waiting)
+		busy.RetryAfter = time.Minute
+		return "", busy
+	}
+}
+
+// Run writes what is asked for until ctx ends, and removes old files. What waits then has failed.
+func (x *Exporter) Run(ctx context.Context) error {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return x.giveUp(ctx)
+		case r := <-x.queue:
+			x.export(ctx, r)
+		case <-ticker.C:
+			if err := x.sweep(false); err != nil {
+				x.options.Logger.Warn("old exports of logs could not be removed; it is tried again", "error", err)
+			}
+		}
+	}
+}
+
+// giveUp tells those who still wait.
+func (x *Exporter) giveUp(ctx context.Context) error {
+	for {
+		select {
+		case r := <-x.queue:
+			x.export(ctx, r)
+		default:
+			return nil
+		}
+	}
+}
+
+// partial is the end of the name of a file that is being written.
+const partial = ".part"
+
+// sweep removes files that are too old, and at the start those that nobody writes any more.
+func (x *Exporter) sweep(start bool) error {
+	entries, err := os.ReadDir(x.options.Dir)
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			continue // it is gone
+		}
+		old := x.options.Clock().Sub(info.ModTime()) >= Life
+		if unfinished := strings.HasSuffix(e.Name(), partial); unfinished && !start || !unfinished && !old {
+			continue
+		}
+		if err := os.Remove(filepath.Join(x.options.Dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failed = err
+		}
+	}
+	return failed
+}
+
+// path is where an export lies; empty for what is no identifier, so that no name leads elsewhere.
+func (x *Exporter) path(id string) string {
+	parsed, err := uuid.Parse(id)
+	if err != nil || parsed.String() != id {
+		return ""
+	}
+	return filepath.Join(x.options.Dir, id+".json")
+}
+
+// ServeHTTP answers GET /exportedlogs/{id} with a finished export. Who knows its identifier may have it.
+func (x *Exporter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	record.From(r.Context()).Route = "exportedlogs"
+	header := w.Header()
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	path := x.path(r.PathValue("id"))
+	if path == "" {
+		http.NotFound(w, r)
+		return
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil || x.options.Clock().Sub(info.ModTime()) >= Life {
+		http.NotFound(w, r)
+		return
+	}
+	header.Set("Content-Type", "application/json")
+	header.Set("Content-Disposition", `attachment; filename="logs.json"`)
+	http.ServeContent(w, r, "", info.ModTime(), file)
+}
