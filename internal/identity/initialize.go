@@ -59,10 +59,10 @@ func (s *Service) initializeTx(ctx context.Context, tx db.Tx, row newAccount, ac
 	if err != nil {
 		return Account{}, "", err
 	}
-	token, err := s.insertOAuthTokenTx(ctx, tx, NewOAuthToken{
+	issued, err := s.issueLoggedTx(ctx, tx, NewOAuthToken{
 		ApplicationID: application, AccountID: user.ID, Scopes: AllScopes, Lifetime: initialTokenLifetime,
 	})
-	return user, token, err
+	return user, issued.Token, err
 }
 
 func (s *Service) insertApplicationTx(ctx context.Context, tx db.Tx, user Account) (int64, error) {

@@ -48,6 +48,12 @@ type Team struct {
 // SetTeam makes a team or changes its role and, unless it is nil, its description. It is Invalid when the
 // organization would be left without an administrator.
 func (s *Service) SetTeam(ctx context.Context, organizationID int64, name string, role TeamRole, description *string) (team Team, created bool, err error) {
+	return s.SetTeamBy(ctx, 0, organizationID, name, role, description)
+}
+
+// SetTeamBy is SetTeam in the name of an account: it is Invalid as well when the account would lose its own
+// administration of the organization.
+func (s *Service) SetTeamBy(ctx context.Context, by, organizationID int64, name string, role TeamRole, description *string) (team Team, created bool, err error) {
 	if err := ValidateTeamName(name); err != nil {
 		return Team{}, false, err
 	}
@@ -58,8 +64,10 @@ func (s *Service) SetTeam(ctx context.Context, organizationID int64, name string
 		return Team{}, false, problem.New(problem.Invalid, "The description of a team has more than %d characters", maxTeamDescription)
 	}
 	err = s.db.Hard(ctx, "set team", func(ctx context.Context, tx db.Tx) (err error) {
-		team, created, err = s.setTeamTx(ctx, tx, Team{OrganizationID: organizationID, Name: name, Role: role}, description)
-		return err
+		return keepsAdminTx(ctx, tx, organizationID, by, func() error {
+			team, created, err = s.setTeamTx(ctx, tx, Team{OrganizationID: organizationID, Name: name, Role: role}, description)
+			return err
+		})
 	})
 	return team, created, err
 }
@@ -158,7 +166,12 @@ func (s *Service) Teams(ctx context.Context, organizationID int64) ([]Team, erro
 // DeleteTeam deletes a team with the permissions it was given. It is Invalid when the organization would be left
 // without an administrator.
 func (s *Service) DeleteTeam(ctx context.Context, organizationID int64, name string) error {
-	return s.changeTeam(ctx, "delete team", organizationID, name, func(ctx context.Context, tx db.Tx, t Team) error {
+	return s.DeleteTeamBy(ctx, 0, organizationID, name)
+}
+
+// DeleteTeamBy is DeleteTeam in the name of an account, see SetTeamBy.
+func (s *Service) DeleteTeamBy(ctx context.Context, by, organizationID int64, name string) error {
+	return s.changeTeam(ctx, "delete team", by, organizationID, name, func(ctx context.Context, tx db.Tx, t Team) error {
 		if _, err := tx.Exec(ctx, `DELETE FROM team WHERE id = $1`, t.ID); err != nil {
 			return fmt.Errorf("delete team %q: %w", t.Name, err)
 		}
@@ -189,7 +202,7 @@ func (s *Service) TeamMembers(ctx context.Context, teamID int64) ([]Account, err
 // AddTeamMember makes a user, or a robot of the organization, a member. It is Invalid for anyone else and for who is
 // a member already.
 func (s *Service) AddTeamMember(ctx context.Context, organizationID int64, team string, accountID int64) error {
-	return s.changeTeam(ctx, "add team member", organizationID, team, func(ctx context.Context, tx db.Tx, t Team) error {
+	return s.changeTeam(ctx, "add team member", 0, organizationID, team, func(ctx context.Context, tx db.Tx, t Team) error {
 		a, err := accountTx(ctx, tx, accountID)
 		if err != nil {
 			return err
@@ -215,7 +228,12 @@ func (s *Service) AddTeamMember(ctx context.Context, organizationID int64, team 
 // RemoveTeamMember ends a membership. It is Invalid for who is no member, and for the organization's last
 // administrator.
 func (s *Service) RemoveTeamMember(ctx context.Context, organizationID int64, team string, accountID int64) error {
-	return s.changeTeam(ctx, "remove team member", organizationID, team, func(ctx context.Context, tx db.Tx, t Team) error {
+	return s.RemoveTeamMemberBy(ctx, 0, organizationID, team, accountID)
+}
+
+// RemoveTeamMemberBy is RemoveTeamMember in the name of an account, see SetTeamBy.
+func (s *Service) RemoveTeamMemberBy(ctx context.Context, by, organizationID int64, team string, accountID int64) error {
+	return s.changeTeam(ctx, "remove team member", by, organizationID, team, func(ctx context.Context, tx db.Tx, t Team) error {
 		n, err := tx.Exec(ctx, `DELETE FROM team_member WHERE team_id = $1 AND account_id = $2`, t.ID, accountID)
 		if err != nil {
 			return fmt.Errorf("remove a member from team %q: %w", t.Name, err)
@@ -233,7 +251,7 @@ func (s *Service) RemoveTeamMember(ctx context.Context, organizationID int64, te
 
 // changeTeam makes a change to an existing team while its organization's members hold still, and refuses one that
 // leaves the organization without an administrator.
-func (s *Service) changeTeam(ctx context.Context, what string, organizationID int64, name string,
+func (s *Service) changeTeam(ctx context.Context, what string, by, organizationID int64, name string,
 	change func(context.Context, db.Tx, Team) error) error {
 	return s.db.Hard(ctx, what, func(ctx context.Context, tx db.Tx) error {
 		if err := requireOrganizationTx(ctx, tx, organizationID); err != nil {
@@ -243,7 +261,7 @@ func (s *Service) changeTeam(ctx context.Context, what string, organizationID in
 		if err != nil {
 			return err
 		}
-		if err := change(ctx, tx, t); err != nil {
+		if err := keepsAdminTx(ctx, tx, organizationID, by, func() error { return change(ctx, tx, t) }); err != nil {
 			return err
 		}
 		s.changed(tx)

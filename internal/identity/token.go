@@ -148,6 +148,15 @@ type NewOAuthToken struct {
 	AccountID     int64 // who grants it and whose rights it has, within Scopes
 	Scopes        Scopes
 	Lifetime      time.Duration // 0 for Quay's ten years, which is also the longest
+	Title         string        // shown in lists; empty for none
+}
+
+// IssuedToken is an OAuth access token that was just made.
+type IssuedToken struct {
+	UUID    string
+	Token   string // the 40 characters; only their SHA-256 is kept
+	Created time.Time
+	Expires time.Time
 }
 
 // CreateOAuthToken makes an OAuth access token. Only its SHA-256 is stored: it cannot be shown again.
@@ -156,7 +165,8 @@ func (s *Service) CreateOAuthToken(ctx context.Context, n NewOAuthToken) (token 
 		if _, err := userTx(ctx, tx, n.AccountID); err != nil {
 			return err
 		}
-		token, err = s.insertOAuthTokenTx(ctx, tx, n)
+		issued, err := s.issueLoggedTx(ctx, tx, n)
+		token = issued.Token
 		return err
 	})
 	if err != nil {
@@ -165,21 +175,33 @@ func (s *Service) CreateOAuthToken(ctx context.Context, n NewOAuthToken) (token 
 	return token, nil
 }
 
-func (s *Service) insertOAuthTokenTx(ctx context.Context, tx db.Tx, n NewOAuthToken) (string, error) {
+// issueLoggedTx makes a token that its own user, and no organization, has to do with.
+func (s *Service) issueLoggedTx(ctx context.Context, tx db.Tx, n NewOAuthToken) (IssuedToken, error) {
+	issued, err := s.IssueOAuthTokenTx(ctx, tx, n)
+	if err != nil {
+		return IssuedToken{}, err
+	}
+	return issued, s.logTx(ctx, tx, "create_oauth_api_token", n.AccountID, map[string]any{"token_uuid": issued.UUID, "scope": n.Scopes.String()})
+}
+
+// IssueOAuthTokenTx makes an OAuth access token in a transaction that has found its account to be a user. The caller
+// writes the log entry, which belongs to the application's namespace.
+func (s *Service) IssueOAuthTokenTx(ctx context.Context, tx db.Tx, n NewOAuthToken) (IssuedToken, error) {
 	if n.Lifetime <= 0 || n.Lifetime > maxTokenLifetime {
 		n.Lifetime = maxTokenLifetime
 	}
-	lookup, secret, id := randomToken(oauthTokenPart), randomToken(oauthTokenPart), newUUID()
+	lookup, secret := randomToken(oauthTokenPart), randomToken(oauthTokenPart)
 	sum := sha256.Sum256([]byte(secret))
 	now := s.now()
+	t := IssuedToken{UUID: newUUID(), Token: lookup + secret, Created: now, Expires: now.Add(n.Lifetime)}
 	_, err := tx.Exec(ctx, `INSERT INTO oauth_token
-			(uuid, application_id, account_id, scope, lookup, secret_hash, created_by, created_ms, expires_ms)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, id, n.ApplicationID, n.AccountID, n.Scopes.String(),
-		lookup, sum[:], n.AccountID, db.Millis(now), db.Millis(now.Add(n.Lifetime)))
+			(uuid, application_id, account_id, scope, lookup, secret_hash, display_name, created_by, created_ms, expires_ms)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, t.UUID, n.ApplicationID, n.AccountID, n.Scopes.String(),
+		lookup, sum[:], nullText(n.Title), n.AccountID, db.Millis(t.Created), db.Millis(t.Expires))
 	if err != nil {
-		return "", fmt.Errorf("create an OAuth token of account %d: %w", n.AccountID, err)
+		return IssuedToken{}, fmt.Errorf("create an OAuth token of account %d: %w", n.AccountID, err)
 	}
-	return lookup + secret, s.logTx(ctx, tx, "create_oauth_api_token", n.AccountID, map[string]any{"token_uuid": id, "scope": n.Scopes.String()})
+	return t, nil
 }
 
 // userTx is the account of an id, which must be a user's.
