@@ -24,7 +24,7 @@ var ranks = map[string]int{
 	"content":  3, "access": 3,
 	"registry": 4,
 	"mirror":   5, "proxy": 5, "scan": 5, "lifecycle": 5, "quota": 5, "replicate": 5, "build": 5, "importer": 5,
-	"overview": 5, "signing": 5, "notify": 5, "audit": 5,
+	"overview": 5, "oauth": 5, "signing": 5, "notify": 5, "audit": 5,
 	"server":     6,
 	"app":        7,
 	"houserules": 9,

@@ -200,12 +200,12 @@ func (s *Service) WithdrawInvite(ctx context.Context, organizationID int64, team
 
 // invitation is a stored invitation with where it leads.
 type invitation struct {
-	id                int64
-	team              Team
-	organization      string
-	inviter           string
-	accountID         sql.NullInt64
-	email             sql.NullString
+	id           int64
+	team         Team
+	organization string
+	inviter      string
+	accountID    sql.NullInt64
+	email        sql.NullString
 }
 
 // AcceptInvite makes a user a member of the team that an invitation's code is for. It is Invalid for a code that is

@@ -19,6 +19,12 @@ func (a *API) organizationRoutes() []*route {
 	}, {
 		Method: http.MethodDelete, Path: "/api/v1/organization/{orgname}", ID: "deleteOrganization", Summary: "Delete an organization with all that is in it",
 		Need: organization(access.AdministerNamespace), FreshLogin: true, Handler: handle(a.deleteOrganization),
+	}, {
+		Method: http.MethodPut, Path: "/api/v1/organization/{orgname}", ID: "changeOrganizationDetails", Summary: "Change an organization's settings",
+		Need: organization(access.AdministerNamespace), Handler: handle(a.changeOrganization),
+	}, {
+		Method: http.MethodGet, Path: "/api/v1/organization/{orgname}/private", ID: "getOrganizationPrivateAllowed", Summary: "How many private repositories are paid for: nothing is sold here",
+		Need: organization(access.InspectNamespace), Off: http.StatusNotFound, Handler: handle(switchedOff),
 	}}
 }
 
@@ -90,24 +96,46 @@ func (a *API) getOrganization(ctx context.Context, c *Call, _ *struct{}) (*organ
 	if o.Kind != identity.Organization {
 		return nil, notFound()
 	}
-	view := organizationView{Name: o.Name, Avatar: newAvatar(o.Name, "", "org")}
-	object := accountObject(o)
-	if view.IsAdmin, err = a.may(ctx, c.Principal, access.AdministerNamespace, object); err != nil {
+	view, err := a.organizationView(ctx, c, o)
+	if err != nil {
 		return nil, err
 	}
+	return &organizationOutput{view}, nil
+}
+
+// organizationView is as much of an organization as the caller may see.
+func (a *API) organizationView(ctx context.Context, c *Call, o identity.Account) (organizationView, error) {
+	view := organizationView{Name: o.Name, Avatar: newAvatar(o.Name, "", "org")}
+	object := accountObject(o)
+	var err error
+	if view.IsAdmin, err = a.may(ctx, c.Principal, access.AdministerNamespace, object); err != nil {
+		return view, err
+	}
 	if view.IsMember, err = a.may(ctx, c.Principal, access.ViewNamespace, object); err != nil {
-		return nil, err
+		return view, err
 	}
 	if view.IsMember {
 		if view.organizationTeams, err = a.organizationTeams(ctx, c, o, view.IsAdmin); err != nil {
-			return nil, err
+			return view, err
 		}
 	}
 	if view.IsAdmin {
 		view.Email, view.Avatar = o.Email, accountAvatar(o)
-		view.organizationSettings = &organizationSettings{TagExpirationS: int64(o.TagWindow.Seconds()), IsFreeAccount: true}
+		view.organizationSettings, err = a.organizationSettings(ctx, o)
 	}
-	return &organizationOutput{view}, nil
+	return view, err
+}
+
+func (a *API) organizationSettings(ctx context.Context, o identity.Account) (*organizationSettings, error) {
+	s, err := a.options.Identity.OrganizationSettings(ctx, o.ID)
+	if err != nil {
+		return nil, err
+	}
+	view := &organizationSettings{InvoiceEmail: s.InvoiceEmail, TagExpirationS: int64(s.TagWindow.Seconds()), IsFreeAccount: true}
+	if s.InvoiceAddress != "" {
+		view.InvoiceEmailAddress = &s.InvoiceAddress
+	}
+	return view, nil
 }
 
 func (a *API) deleteOrganization(ctx context.Context, c *Call, _ *struct{}) (*none, error) {

@@ -50,6 +50,10 @@ type Options struct {
 	Mailing      bool          // FEATURE_MAILING with a MAIL_SERVER: addresses are required, logins need a confirmed one
 
 	PublicNamespaces []string // PUBLIC_NAMESPACES
+
+	ChangeTagWindow   bool    // FEATURE_CHANGE_TAG_EXPIRATION: namespaces choose how long deleted tags can be restored
+	Inviter           Inviter // sends invitations to teams; nil when no mail is sent, and then there are none
+	RequireTeamInvite bool    // FEATURE_REQUIRE_TEAM_INVITE: with an Inviter, new members are asked first
 }
 
 // API is the handler of everything below /api, and of /csrf_token.
@@ -95,6 +99,7 @@ func (a *API) routes() []*route {
 	for _, resource := range [][]*route{
 		a.documentRoutes(), a.sessionRoutes(), a.userRoutes(), a.organizationRoutes(), a.robotRoutes(),
 		a.repositoryRoutes(), a.permissionRoutes(), a.tagRoutes(),
+		a.memberRoutes(), a.teamRoutes(), a.inviteRoutes(), a.prototypeRoutes(), a.robotGrantRoutes(),
 	} {
 		all = append(all, resource...)
 	}
