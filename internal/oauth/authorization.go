@@ -71,16 +71,18 @@ func (s *Service) authorizations(ctx context.Context, query string, args ...any)
 func (s *Service) Revoke(ctx context.Context, userID int64, token string) error {
 	return s.db.Hard(ctx, "revoke OAuth token", func(ctx context.Context, tx db.Tx) error {
 		var p Application
-		err := tx.QueryRow(ctx, `SELECT p.id, p.client_id, p.name, p.organization_id FROM oauth_token k
+		var user string
+		err := tx.QueryRow(ctx, `SELECT p.id, p.client_id, p.name, p.organization_id, a.name FROM oauth_token k
 			JOIN oauth_application p ON p.id = k.application_id
-			WHERE k.uuid = $1 AND k.account_id = $2`, token, userID).Scan(&p.ID, &p.ClientID, &p.Name, &p.OrganizationID)
+			JOIN account a ON a.id = k.account_id
+			WHERE k.uuid = $1 AND k.account_id = $2`, token, userID).Scan(&p.ID, &p.ClientID, &p.Name, &p.OrganizationID, &user)
 		if errors.Is(err, db.ErrNoRows) {
 			return unknownAuthorization()
 		}
 		if err != nil {
 			return fmt.Errorf("look up an OAuth token: %w", err)
 		}
-		return s.revokeTx(ctx, tx, p, codeData{Token: token})
+		return s.revokeTx(ctx, tx, p, token, map[string]any{"username": user})
 	})
 }
 

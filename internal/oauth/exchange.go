@@ -54,7 +54,7 @@ func (s *Service) Exchange(ctx context.Context, x Exchange) (identity.IssuedToke
 		}
 		if c.data.Token != "" {
 			refusal = refuse(InvalidGrant, "The code was used before; the token it was exchanged for is revoked")
-			return s.revokeTx(ctx, tx, application, c.data)
+			return s.revokeTx(ctx, tx, application, c.data.Token, map[string]any{"reason": "its code was used a second time"})
 		}
 		if c.expires <= s.now() {
 			return refuse(InvalidGrant, "The code has expired")
@@ -149,9 +149,9 @@ func (s *Service) redeemTx(ctx context.Context, tx db.Tx, application Applicatio
 	return issued, nil
 }
 
-// revokeTx revokes the token that a code was exchanged for, if it is still there.
-func (s *Service) revokeTx(ctx context.Context, tx db.Tx, application Application, d codeData) error {
-	n, err := tx.Exec(ctx, `DELETE FROM oauth_token WHERE uuid = $1 AND application_id = $2`, d.Token, application.ID)
+// revokeTx revokes a token of an application, if it is still there.
+func (s *Service) revokeTx(ctx context.Context, tx db.Tx, application Application, token string, metadata map[string]any) error {
+	n, err := tx.Exec(ctx, `DELETE FROM oauth_token WHERE uuid = $1 AND application_id = $2`, token, application.ID)
 	if err != nil {
 		return fmt.Errorf("revoke an OAuth token: %w", err)
 	}
@@ -159,5 +159,6 @@ func (s *Service) revokeTx(ctx context.Context, tx db.Tx, application Applicatio
 		return nil
 	}
 	s.identity.CredentialsChangedTx(tx)
-	return s.recordTx(ctx, tx, "oauth_token_revoked", application, map[string]any{"token_uuid": d.Token, "reason": "the code was used a second time"})
+	metadata["token_uuid"] = token
+	return s.recordTx(ctx, tx, "oauth_token_revoked", application, metadata)
 }

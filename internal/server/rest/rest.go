@@ -21,6 +21,7 @@ import (
 
 	"github.com/longshore-registry/longshore/internal/access"
 	"github.com/longshore-registry/longshore/internal/identity"
+	"github.com/longshore-registry/longshore/internal/oauth"
 	"github.com/longshore-registry/longshore/internal/overview"
 	"github.com/longshore-registry/longshore/internal/problem"
 	"github.com/longshore-registry/longshore/internal/registry"
@@ -35,6 +36,7 @@ type Options struct {
 	Access   *access.Authority
 	Registry *registry.Registry
 	Lists    *overview.Reader
+	OAuth    *oauth.Service
 
 	Secret  []byte // next_page tokens are sealed with a key made of it; SECRET_KEY
 	Version string // of the program, for the OpenAPI document
@@ -53,6 +55,7 @@ type Options struct {
 
 	ChangeTagWindow   bool    // FEATURE_CHANGE_TAG_EXPIRATION: namespaces choose how long deleted tags can be restored
 	Inviter           Inviter // sends invitations to teams; nil when no mail is sent, and then there are none
+	AssignTokens      bool    // FEATURE_ASSIGN_OAUTH_TOKEN: administrators offer tokens to users
 	RequireTeamInvite bool    // FEATURE_REQUIRE_TEAM_INVITE: with an Inviter, new members are asked first
 }
 
@@ -69,7 +72,7 @@ type API struct {
 
 // New builds the API from its rows. It fails when a row is incomplete: one without a permission would be a hole.
 func New(o Options) (*API, error) {
-	if o.Identity == nil || o.Access == nil || o.Registry == nil || o.Lists == nil || len(o.Secret) == 0 || o.Clock == nil {
+	if o.Identity == nil || o.Access == nil || o.Registry == nil || o.Lists == nil || o.OAuth == nil || len(o.Secret) == 0 || o.Clock == nil {
 		return nil, problem.New(problem.Internal, "the API needs its services, a secret and a clock")
 	}
 	pages, err := newPageTokens(o.Secret, o.Clock)
@@ -100,6 +103,7 @@ func (a *API) routes() []*route {
 		a.documentRoutes(), a.sessionRoutes(), a.userRoutes(), a.organizationRoutes(), a.robotRoutes(),
 		a.repositoryRoutes(), a.permissionRoutes(), a.tagRoutes(),
 		a.memberRoutes(), a.teamRoutes(), a.inviteRoutes(), a.prototypeRoutes(), a.robotGrantRoutes(),
+		a.applicationRoutes(), a.applicationTokenRoutes(), a.authorizationRoutes(),
 	} {
 		all = append(all, resource...)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/digest"
 	"github.com/longshore-registry/longshore/internal/identity"
+	"github.com/longshore-registry/longshore/internal/oauth"
 	"github.com/longshore-registry/longshore/internal/overview"
 	"github.com/longshore-registry/longshore/internal/problem"
 	"github.com/longshore-registry/longshore/internal/registry"
@@ -32,6 +33,7 @@ type world struct {
 	identity *identity.Service
 	access   *access.Authority
 	registry *registry.Registry
+	oauth    *oauth.Service
 	api      *API
 	server   *httptest.Server
 	scheme   string // as clients see it
@@ -45,6 +47,8 @@ type settings struct {
 	policy  access.Policy
 	options Options
 	account identity.Options
+
+	maxTokens int // of an OAuth application
 }
 
 // noBlobs is a blob store without blobs: the manifests of these tests are indexes.
@@ -61,7 +65,7 @@ func newWorld(t testing.TB, d *db.DB, change ...func(*settings)) *world {
 		policy:  access.Policy{AnonymousAccess: true, SuperUsersEnabled: true, SuperUsers: []string{"root"}},
 		account: identity.Options{DB: d, SecretKey: "a secret key", DatabaseSecretKey: "another secret key", BcryptCost: 4, Clock: w.clock},
 		options: Options{Secret: []byte("a secret key"), Clock: w.clock, Version: "test", FreshLogin: 10 * time.Minute, XHROnly: true,
-			DirectLogin: true, DatabaseAuth: true, Cookie: Cookie{Persistent: true}},
+			DirectLogin: true, DatabaseAuth: true, ChangeTagWindow: true, AssignTokens: true, Cookie: Cookie{Persistent: true}},
 	}
 	for _, fn := range change {
 		fn(&s)
@@ -76,6 +80,8 @@ func newWorld(t testing.TB, d *db.DB, change ...func(*settings)) *world {
 		t.Fatal(err)
 	}
 	s.options.Identity, s.options.Access, s.options.Registry, s.options.Lists = w.identity, w.access, w.registry, overview.New(d)
+	w.oauth = oauth.New(oauth.Options{DB: d, Identity: w.identity, MaxTokens: s.maxTokens, Clock: w.clock})
+	s.options.OAuth = w.oauth
 	if w.api, err = New(s.options); err != nil {
 		t.Fatal(err)
 	}
