@@ -14,6 +14,7 @@ import (
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/identity"
 	"github.com/longshore-registry/longshore/internal/identity/bearer"
+	"github.com/longshore-registry/longshore/internal/oauth"
 	"github.com/longshore-registry/longshore/internal/overview"
 	"github.com/longshore-registry/longshore/internal/registry"
 	"github.com/longshore-registry/longshore/internal/registry/manifest"
@@ -173,6 +174,8 @@ func (i *installation) restOptions(s *parts) rest.Options {
 		XHROnly: c.Server.BrowserCallsXHR, Origins: c.Server.CORSOrigins,
 		Initialize: c.Accounts.Initialize, DirectLogin: c.Login.Direct, DatabaseAuth: true, Mailing: c.Mail.Enabled,
 		PublicNamespaces: c.Accounts.PublicNamespaces,
+		OAuth:            oauth.New(oauth.Options{DB: s.db, Identity: s.identity, MaxTokens: c.Accounts.MaxApplicationTokens, Clock: i.seams.now}),
+		ChangeTagWindow:  c.Tags.ChangeWindow, RequireTeamInvite: c.Accounts.RequireTeamInvite, AssignTokens: c.Accounts.AssignTokens,
 	}
 }
 

@@ -122,6 +122,9 @@ type Accounts struct {
 	AnonymousAccess       bool
 	Initialize            bool // POST /api/v1/user/initialize on an empty database
 	PublicNamespaces      []string
+	RequireTeamInvite     bool // new members of a team are invited, where mail is sent
+	AssignTokens          bool // organization administrators offer OAuth tokens to users
+	MaxApplicationTokens  int  // of an OAuth application; 0: any number
 	TrackLastAccess       bool
 	LastAccessEvery       time.Duration
 }
@@ -178,6 +181,7 @@ type Push struct {
 type Tags struct {
 	Window        time.Duration   // time machine of new namespaces
 	WindowChoices []time.Duration // what namespaces may choose; empty: no choice
+	ChangeWindow  bool            // namespaces choose
 	LabelMinimum  time.Duration   // bounds of an expiration
 	LabelMaximum  time.Duration
 }

@@ -18,18 +18,17 @@ const assignedNote = "assigned_authorization"
 
 // Authorization is an application that may act for a user, or asks to.
 type Authorization struct {
-	UUID              string
-	Scopes            identity.Scopes
-	Application       Application // without its secret
-	Organization      string
-	OrganizationEmail string
-	Redirect          string // of assigned ones
-	ResponseType      string // of assigned ones
+	UUID         string
+	Scopes       identity.Scopes
+	Application  Application // without its secret
+	Organization string
+	Redirect     string // of assigned ones
+	ResponseType string // of assigned ones
 }
 
 // Authorizations lists the unexpired tokens that act for a user, in the order in which they were made.
 func (s *Service) Authorizations(ctx context.Context, userID int64) ([]Authorization, error) {
-	return s.authorizations(ctx, `SELECT k.uuid, k.scope, '', '', p.client_id, p.name, p.description, p.application_uri, COALESCE(p.avatar_email, ''), o.name, COALESCE(o.email, '')
+	return s.authorizations(ctx, `SELECT k.uuid, k.scope, '', '', p.client_id, p.name, p.description, p.application_uri, COALESCE(p.avatar_email, ''), o.name
 		FROM oauth_token k
 		JOIN oauth_application p ON p.id = k.application_id
 		JOIN account o ON o.id = p.organization_id AND o.deleted_ms IS NULL
@@ -38,7 +37,7 @@ func (s *Service) Authorizations(ctx context.Context, userID int64) ([]Authoriza
 
 // Assigned lists the tokens that were assigned to a user and not taken up yet, in the order in which they were.
 func (s *Service) Assigned(ctx context.Context, userID int64) ([]Authorization, error) {
-	return s.authorizations(ctx, `SELECT k.uuid, k.scope, COALESCE(k.redirect_uri, ''), COALESCE(k.response_type, ''), p.client_id, p.name, p.description, p.application_uri, COALESCE(p.avatar_email, ''), o.name, COALESCE(o.email, '')
+	return s.authorizations(ctx, `SELECT k.uuid, k.scope, COALESCE(k.redirect_uri, ''), COALESCE(k.response_type, ''), p.client_id, p.name, p.description, p.application_uri, COALESCE(p.avatar_email, ''), o.name
 		FROM oauth_assigned_token k
 		JOIN oauth_application p ON p.id = k.application_id
 		JOIN account o ON o.id = p.organization_id AND o.deleted_ms IS NULL
@@ -56,8 +55,7 @@ func (s *Service) authorizations(ctx context.Context, query string, args ...any)
 		var a Authorization
 		var scope string
 		p := &a.Application
-		err := rows.Scan(&a.UUID, &scope, &a.Redirect, &a.ResponseType, &p.ClientID, &p.Name, &p.Description, &p.ApplicationURI, &p.AvatarEmail,
-			&a.Organization, &a.OrganizationEmail)
+		err := rows.Scan(&a.UUID, &scope, &a.Redirect, &a.ResponseType, &p.ClientID, &p.Name, &p.Description, &p.ApplicationURI, &p.AvatarEmail, &a.Organization)
 		if err != nil {
 			return nil, fmt.Errorf("list authorizations: %w", err)
 		}
@@ -86,7 +84,9 @@ func (s *Service) Revoke(ctx context.Context, userID int64, token string) error 
 	})
 }
 
-func unknownAuthorization() error { return problem.New(problem.NotFound, "There is no such authorization") }
+func unknownAuthorization() error {
+	return problem.New(problem.NotFound, "There is no such authorization")
+}
 
 // Assignment is a token that an administrator offers to a user.
 type Assignment struct {

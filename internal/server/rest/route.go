@@ -28,6 +28,8 @@ type route struct {
 	ReadOnlyOK bool // changes nothing that a read-only registry protects
 	Browser    bool // browsers may fetch it without X-Requested-With
 	Images     bool // does not stand on application repositories
+	Form       bool // takes a form (application/x-www-form-urlencoded); its _csrf_token counts
+	Basic      bool // a user's name and password by HTTP Basic count
 	Messages   bool // a bad request is answered {"message": …} instead of a problem object
 
 	Handler registrar
