@@ -2,8 +2,8 @@ package identity
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/problem"
@@ -53,7 +53,7 @@ func (s *Service) registerTx(ctx context.Context, tx db.Tx, r Registration, row 
 	if err := s.firstTx(ctx, tx, r.First); err != nil {
 		return Registered{}, err
 	}
-	invitation, invited, err := invitationTx(ctx, tx, r.Invite, r.Email)
+	invitation, invited, err := registrationInviteTx(ctx, tx, r.Invite, r.Email)
 	if err != nil {
 		return Registered{}, err
 	}
@@ -101,30 +101,15 @@ func (s *Service) firstTx(ctx context.Context, tx db.Tx, first bool) error {
 	}
 	return nil
 }
-// invitation is an invitation into a team that went to an address.
-type invitation struct {
-	id, organization, team int64
-	teamName, inviter      string
-}
 
-// invitationTx finds the invitation with a code. One that went to another address is none: the code proves that its
-// owner reads that one.
-func invitationTx(ctx context.Context, tx db.Tx, code, email string) (i invitation, found bool, err error) {
-	if code == "" || email == "" {
+// registrationInviteTx finds the invitation that a registration shows. One that went to another address, or to a user,
+// is none: the code proves that its owner reads that one.
+func registrationInviteTx(ctx context.Context, tx db.Tx, code, email string) (i invitation, found bool, err error) {
+	i, err = invitationTx(ctx, tx, code)
+	if problem.Is(err, problem.Invalid) {
 		return invitation{}, false, nil
 	}
-	err = tx.QueryRow(ctx, `SELECT i.id, t.organization_id, t.id, t.name, a.name FROM team_invite i
-		JOIN team t ON t.id = i.team_id
-		JOIN account o ON o.id = t.organization_id AND o.deleted_ms IS NULL
-		JOIN account a ON a.id = i.inviter_id
-		WHERE i.token = $1 AND i.email = $2`, code, email).Scan(&i.id, &i.organization, &i.team, &i.teamName, &i.inviter)
-	if errors.Is(err, db.ErrNoRows) {
-		return invitation{}, false, nil
-	}
-	if err != nil {
-		return invitation{}, false, fmt.Errorf("look up an invitation: %w", err)
-	}
-	return i, true, nil
+	return i, err == nil && email != "" && strings.EqualFold(i.email.String, email), err
 }
 
 // joinTx makes a new user a member of the team it was invited into.
@@ -132,11 +117,11 @@ func (s *Service) joinTx(ctx context.Context, tx db.Tx, i invitation, user Accou
 	if _, err := tx.Exec(ctx, `DELETE FROM team_invite WHERE id = $1`, i.id); err != nil {
 		return fmt.Errorf("accept an invitation: %w", err)
 	}
-	if _, err := tx.Exec(ctx, `INSERT INTO team_member (team_id, account_id) VALUES ($1, $2)`, i.team, user.ID); err != nil {
+	if _, err := tx.Exec(ctx, `INSERT INTO team_member (team_id, account_id) VALUES ($1, $2)`, i.team.ID, user.ID); err != nil {
 		return fmt.Errorf("accept an invitation: %w", err)
 	}
 	s.changed(tx)
-	return s.logTx(ctx, tx, "org_team_member_invite_accepted", i.organization, map[string]any{
-		"member": user.Name, "team": i.teamName, "inviter": i.inviter,
+	return s.logTx(ctx, tx, "org_team_member_invite_accepted", i.team.OrganizationID, map[string]any{
+		"member": user.Name, "team": i.team.Name, "inviter": i.inviter,
 	})
 }

@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -101,10 +100,7 @@ type Assignment struct {
 // The same offer made twice is one.
 func (s *Service) Assign(ctx context.Context, p Application, a Assignment) error {
 	id := uuid.NewString()
-	note, err := json.Marshal(map[string]string{"username": a.Username, "application": p.Name, "scope": a.Scopes.String()})
-	if err != nil {
-		return err
-	}
+	note := map[string]any{"username": a.Username, "application": p.Name, "scope": a.Scopes.String()}
 	return s.db.Hard(ctx, "assign OAuth token", func(ctx context.Context, tx db.Tx) error {
 		if err := livesTx(ctx, tx, p.OrganizationID); err != nil {
 			return err
@@ -119,10 +115,8 @@ func (s *Service) Assign(ctx context.Context, p Application, a Assignment) error
 		if err != nil {
 			return fmt.Errorf("assign a token of application %d: %w", p.ID, err)
 		}
-		_, err = tx.Exec(ctx, `INSERT INTO notification (uuid, kind, account_id, metadata, lookup_path, created_ms) VALUES ($1, $2, $3, $4, $5, $6)`,
-			uuid.NewString(), assignedNote, a.UserID, string(note), id, s.now())
-		if err != nil {
-			return fmt.Errorf("tell user %d of an assigned token: %w", a.UserID, err)
+		if err := s.identity.NotifyTx(ctx, tx, identity.NewNotification{AccountID: a.UserID, Kind: assignedNote, Lookup: id, Metadata: note}); err != nil {
+			return err
 		}
 		return s.recordTx(ctx, tx, "oauth_token_assigned", p, map[string]any{"username": a.Username, "scope": a.Scopes.String()})
 	})
@@ -146,16 +140,8 @@ func (s *Service) Decline(ctx context.Context, userID int64, id string) error {
 		if n == 0 {
 			return unknownAuthorization()
 		}
-		return s.forgetNoteTx(ctx, tx, userID, id)
+		return s.identity.DropNotificationsTx(ctx, tx, id)
 	})
-}
-
-func (s *Service) forgetNoteTx(ctx context.Context, tx db.Tx, userID int64, id string) error {
-	_, err := tx.Exec(ctx, `DELETE FROM notification WHERE lookup_path = $1 AND account_id = $2 AND kind = $3`, id, userID, assignedNote)
-	if err != nil {
-		return fmt.Errorf("forget the note of an assigned token: %w", err)
-	}
-	return nil
 }
 
 // IsAssigned reports whether exactly this grant was assigned to its user and waits.
@@ -180,5 +166,5 @@ func (s *Service) takeAssignmentTx(ctx context.Context, tx db.Tx, g Grant) error
 	if err != nil {
 		return fmt.Errorf("take up an assigned token: %w", err)
 	}
-	return s.forgetNoteTx(ctx, tx, g.UserID, g.Assignment)
+	return s.identity.DropNotificationsTx(ctx, tx, g.Assignment)
 }

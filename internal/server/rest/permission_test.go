@@ -51,7 +51,9 @@ type permitted struct {
 }
 
 // The permission table, by hand from rest-api.md. {org}, {repo} and {ns} stand for the object.
-var permissionTable = []permitted{
+var permissionTable = slices.Concat(firstPermissions, organizationPermissions)
+
+var firstPermissions = []permitted{
 	{id: "getOpenAPI", path: "/api/v1/openapi.json", status: 200, own: anyone},
 	{id: "getCSRFToken", path: "/csrf_token", status: 200, own: anyone},
 	{id: "signinUser", path: "/api/v1/signin", body: `{"username":"mallory","password":"correct-horse"}`, status: 200, own: anyone},
@@ -108,7 +110,7 @@ func TestEveryRouteIsInThePermissionTable(t *testing.T) {
 // TestPermissions walks the table on one database: the decision is made outside of it, and its facts are read by
 // queries that package access tests on all.
 func TestPermissions(t *testing.T) {
-	s := &stage{w: newWorld(t, dbtest.Open(t, dbtest.SQLite), withAuditor), clients: map[string]*client{}}
+	s := &stage{w: newWorld(t, dbtest.Open(t, dbtest.SQLite), withAuditor, withInviter), clients: map[string]*client{}}
 	s.set()
 	for _, row := range permissionTable {
 		route := s.w.api.rows[row.id]
@@ -262,20 +264,8 @@ func (s *stage) organization(name, owner string) {
 	t.Helper()
 	if _, err := s.w.identity.Account(ctx, name); err != nil {
 		s.w.organization(name, owner)
-		id := s.w.account(name).ID
-		for team, role := range map[string]identity.TeamRole{"devs": identity.TeamMember, "makers": identity.TeamCreator, "docs": identity.TeamMember} {
-			if _, _, err := s.w.identity.SetTeam(ctx, id, team, role, nil); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if name == "acme" {
-			for team, member := range map[string]string{"devs": "bob", "makers": "carol"} {
-				if err := s.w.identity.AddTeamMember(ctx, id, team, s.w.account(member).ID); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
 	}
+	s.teams(name)
 	s.robots(s.w.account(name), "ci")
 }
 
