@@ -212,7 +212,7 @@ func TestAnonymousAccessCanBeSwitchedOff(t *testing.T) {
 func TestAReadOnlyRegistryChangesNothing(t *testing.T) {
 	policy := basePolicy()
 	policy.RegistryReadOnly, policy.SuperUsersFullAccess = true, true
-	if got := allowed(t, user("root"), app(), Facts{}, policy); got != "pvriIG" {
+	if got := allowed(t, user("root"), app(), Facts{}, policy); got != "pvriIGK" {
 		t.Errorf("a super user may %q", got)
 	}
 	if d := Decide(user("root"), Push, app(), Facts{}, policy); d.Denial != ReadOnlyRegistry {

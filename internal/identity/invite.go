@@ -56,7 +56,7 @@ func (s *Service) InviteToTeam(ctx context.Context, organizationID int64, team s
 		if err := s.storeInviteTx(ctx, tx, t, invite, inviterID); err != nil {
 			return err
 		}
-		return s.logTx(ctx, tx, "org_invite_team_member", organizationID, target)
+		return s.options.Audit.Change(ctx, tx, "org_invite_team_member", organizationID, 0, target)
 	})
 	if err != nil {
 		return Invite{}, err
@@ -181,7 +181,7 @@ func (s *Service) WithdrawInvite(ctx context.Context, organizationID int64, team
 		if err := s.DropNotificationsTx(ctx, tx, notePath(t, accountID)); err != nil {
 			return err
 		}
-		return s.logTx(ctx, tx, "org_delete_team_member_invite", organizationID, target)
+		return s.options.Audit.Change(ctx, tx, "org_delete_team_member_invite", organizationID, 0, target)
 	})
 }
 
@@ -198,60 +198,65 @@ type invitation struct {
 // AcceptInvite makes a user a member of the team that an invitation's code is for. It is Invalid for a code that is
 // unknown or was meant for somebody else.
 func (s *Service) AcceptInvite(ctx context.Context, code string, userID int64) (AcceptedInvite, error) {
-	return s.endInvite(ctx, "accept invitation", "org_team_member_invite_accepted", code, userID, func(ctx context.Context, tx db.Tx, i invitation) error {
-		_, err := tx.Exec(ctx, `INSERT INTO team_member (team_id, account_id) VALUES ($1, $2)
-			ON CONFLICT (team_id, account_id) DO NOTHING`, i.team.ID, userID)
-		if err != nil {
-			return fmt.Errorf("add a member to team %q: %w", i.team.Name, err)
-		}
-		s.changed(tx)
-		return nil
-	})
+	return s.endInvite(ctx, "accept invitation", code, userID, s.acceptTx)
 }
 
 // DeclineInvite turns an invitation down; it is Invalid like AcceptInvite.
 func (s *Service) DeclineInvite(ctx context.Context, code string, userID int64) error {
-	_, err := s.endInvite(ctx, "decline invitation", "org_team_member_invite_declined", code, userID,
-		func(context.Context, db.Tx, invitation) error { return nil })
+	_, err := s.endInvite(ctx, "decline invitation", code, userID, func(ctx context.Context, tx db.Tx, i invitation, user Account) error {
+		return s.useInviteTx(ctx, tx, "org_team_member_invite_declined", i, user)
+	})
 	return err
 }
 
-func (s *Service) endInvite(ctx context.Context, what, kind, code string, userID int64, change func(context.Context, db.Tx, invitation) error) (AcceptedInvite, error) {
-	var end AcceptedInvite
+func (s *Service) endInvite(ctx context.Context, what, code string, userID int64, end func(context.Context, db.Tx, invitation, Account) error) (AcceptedInvite, error) {
+	var i invitation
 	err := s.db.Hard(ctx, what, func(ctx context.Context, tx db.Tx) error {
 		user, err := userTx(ctx, tx, userID)
 		if err != nil {
 			return err
 		}
-		i, err := invitationTx(ctx, tx, code)
-		if err != nil {
+		if i, err = invitationTx(ctx, tx, code); err != nil {
 			return err
 		}
-		if err := i.isFor(user); err != nil {
-			return err
-		}
-		if err := requireOrganizationTx(ctx, tx, i.team.OrganizationID); err != nil {
-			return err
-		}
-		n, err := tx.Exec(ctx, `DELETE FROM team_invite WHERE id = $1`, i.id)
-		if err != nil {
-			return fmt.Errorf("%s: %w", what, err)
-		}
-		if n == 0 {
-			return unknownInvite() // another request was faster
-		}
-		if err := change(ctx, tx, i); err != nil {
-			return err
-		}
-		if err := s.DropNotificationsTx(ctx, tx, notePath(i.team, userID)); err != nil {
-			return err
-		}
-		end = AcceptedInvite{i.organization, i.team.Name}
-		return s.logTx(ctx, tx, kind, i.team.OrganizationID, map[string]any{
-			"member": user.Name, "team": i.team.Name, "inviter": i.inviter,
-		})
+		return end(ctx, tx, i, user)
 	})
-	return end, err
+	return AcceptedInvite{i.organization, i.team.Name}, err
+}
+
+// acceptTx makes the user that an invitation is meant for a member of its team.
+func (s *Service) acceptTx(ctx context.Context, tx db.Tx, i invitation, user Account) error {
+	if err := s.useInviteTx(ctx, tx, "org_team_member_invite_accepted", i, user); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO team_member (team_id, account_id) VALUES ($1, $2)
+		ON CONFLICT (team_id, account_id) DO NOTHING`, i.team.ID, user.ID)
+	if err != nil {
+		return fmt.Errorf("add a member to team %q: %w", i.team.Name, err)
+	}
+	s.changed(tx)
+	return nil
+}
+
+// useInviteTx ends an invitation, which the user it is meant for can do once.
+func (s *Service) useInviteTx(ctx context.Context, tx db.Tx, kind string, i invitation, user Account) error {
+	if err := i.isFor(user); err != nil {
+		return err
+	}
+	if err := requireOrganizationTx(ctx, tx, i.team.OrganizationID); err != nil {
+		return err
+	}
+	n, err := tx.Exec(ctx, `DELETE FROM team_invite WHERE id = $1`, i.id)
+	if err != nil {
+		return fmt.Errorf("use an invitation: %w", err)
+	}
+	if n == 0 {
+		return unknownInvite() // another request was faster
+	}
+	if err := s.DropNotificationsTx(ctx, tx, notePath(i.team, user.ID)); err != nil {
+		return err
+	}
+	return s.logTx(ctx, tx, kind, i.team.OrganizationID, map[string]any{"member": user.Name, "team": i.team.Name, "inviter": i.inviter})
 }
 
 func invitationTx(ctx context.Context, tx db.Tx, code string) (invitation, error) {

@@ -53,7 +53,7 @@ func (s *Service) registerTx(ctx context.Context, tx db.Tx, r Registration, row 
 	if err := s.firstTx(ctx, tx, r.First); err != nil {
 		return Registered{}, err
 	}
-	invitation, invited, err := registrationInviteTx(ctx, tx, r.Invite, r.Email)
+	invitation, invited, err := invitedTx(ctx, tx, r.Invite, r.Email)
 	if err != nil {
 		return Registered{}, err
 	}
@@ -71,7 +71,7 @@ func (s *Service) registerTx(ctx context.Context, tx db.Tx, r Registration, row 
 		}
 	}
 	if invited {
-		if err := s.joinTx(ctx, tx, invitation, user); err != nil {
+		if err := s.acceptTx(ctx, tx, invitation, user); err != nil {
 			return Registered{}, err
 		}
 	}
@@ -102,26 +102,15 @@ func (s *Service) firstTx(ctx context.Context, tx db.Tx, first bool) error {
 	return nil
 }
 
-// registrationInviteTx finds the invitation that a registration shows. One that went to another address, or to a user,
-// is none: the code proves that its owner reads that one.
-func registrationInviteTx(ctx context.Context, tx db.Tx, code, email string) (i invitation, found bool, err error) {
+// invitedTx finds the invitation with a code that went to an address. One that went to another address is none: the
+// code proves that its owner reads that one.
+func invitedTx(ctx context.Context, tx db.Tx, code, email string) (i invitation, found bool, err error) {
+	if code == "" || email == "" {
+		return invitation{}, false, nil
+	}
 	i, err = invitationTx(ctx, tx, code)
 	if problem.Is(err, problem.Invalid) {
 		return invitation{}, false, nil
 	}
-	return i, err == nil && email != "" && strings.EqualFold(i.email.String, email), err
-}
-
-// joinTx makes a new user a member of the team it was invited into.
-func (s *Service) joinTx(ctx context.Context, tx db.Tx, i invitation, user Account) error {
-	if _, err := tx.Exec(ctx, `DELETE FROM team_invite WHERE id = $1`, i.id); err != nil {
-		return fmt.Errorf("accept an invitation: %w", err)
-	}
-	if _, err := tx.Exec(ctx, `INSERT INTO team_member (team_id, account_id) VALUES ($1, $2)`, i.team.ID, user.ID); err != nil {
-		return fmt.Errorf("accept an invitation: %w", err)
-	}
-	s.changed(tx)
-	return s.logTx(ctx, tx, "org_team_member_invite_accepted", i.team.OrganizationID, map[string]any{
-		"member": user.Name, "team": i.team.Name, "inviter": i.inviter,
-	})
+	return i, err == nil && i.email.Valid && strings.EqualFold(i.email.String, email), err
 }

@@ -245,11 +245,7 @@ func (s *Service) RemoveTeamMemberBy(ctx context.Context, by, organizationID int
 		if n == 0 {
 			return problem.New(problem.Invalid, "%s is not a member of team %s", quoted(a.Name), quoted(t.Name))
 		}
-		var member string
-		if err := tx.QueryRow(ctx, `SELECT name FROM account WHERE id = $1`, accountID).Scan(&member); err != nil {
-			return fmt.Errorf("look up account %d: %w", accountID, err)
-		}
-		return s.logTx(ctx, tx, "org_remove_team_member", organizationID, map[string]any{"member": member, "team": t.Name})
+		return s.logTx(ctx, tx, "org_remove_team_member", organizationID, map[string]any{"member": a.Name, "team": t.Name})
 	})
 }
 

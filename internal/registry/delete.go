@@ -3,8 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
-
-	"github.com/google/uuid"
+	"slices"
 
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/digest"
@@ -17,7 +16,7 @@ import (
 // DeleteManifest makes a manifest unreadable by digest and by every tag, at once. It stays in the history for the
 // namespace's window. The names of the tags that ended come back, those of its signatures and the like included.
 //
-// Errors: MANIFEST_UNKNOWN; Unsupported while a readable index names it, unless indexes may be sparse; those of Push
+// Errors: MANIFEST_UNKNOWN; TAG_IMMUTABLE when one of its tags is; Unsupported while a readable index names it, unless indexes may be sparse; those of Push
 // that concern the repository.
 func (r *Registry) DeleteManifest(ctx context.Context, repo Repository, d digest.Digest) ([]string, error) {
 	var names []string
@@ -49,7 +48,7 @@ func (r *Registry) deleteManifestTx(ctx context.Context, tx db.Tx, repo Reposito
 		}
 	}
 	r.memory.forgetMember(tx, repo, d)
-	del := deletion{memory: &r.memory, repo: repo, window: window, now: r.now(), cause: uuid.New()}
+	del := r.deletion(repo, window)
 	names, err := del.closeAllTx(ctx, tx, id, d)
 	if err != nil {
 		return nil, err
@@ -86,6 +85,9 @@ func (d deletion) closeAllTx(ctx context.Context, tx db.Tx, id int64, about dige
 	if err != nil {
 		return nil, err
 	}
+	if i := slices.IndexFunc(own, d.kept); i >= 0 {
+		return nil, tagImmutable("delete", own[i].name)
+	}
 	names, err := d.closeTx(ctx, tx, own)
 	if err != nil {
 		return nil, err
@@ -94,30 +96,31 @@ func (d deletion) closeAllTx(ctx context.Context, tx db.Tx, id int64, about dige
 	return append(names, companions...), err
 }
 
-// closeCompanionsTx ends the tags that are about an image by their names, since they mean nothing without it.
+// closeCompanionsTx ends the tags that are about an image by their names, since they mean nothing without it. Immutable
+// ones stay: nobody asked for their end.
 func (d deletion) closeCompanionsTx(ctx context.Context, tx db.Tx, about digest.Digest) ([]string, error) {
 	companions, err := periodsTx(ctx, tx, d.repo, `about = $2`, about)
 	if err != nil {
 		return nil, err
 	}
-	return d.closeTx(ctx, tx, companions)
+	return d.closeTx(ctx, tx, slices.DeleteFunc(companions, d.kept))
 }
 
 // DeleteTag ends a tag, and with the last one of an image those of its signatures and the like. The manifests stay
-// readable by digest until they are collected. MANIFEST_UNKNOWN when the tag is not live.
+// readable by digest until they are collected. MANIFEST_UNKNOWN when the tag is not live, TAG_IMMUTABLE.
 func (r *Registry) DeleteTag(ctx context.Context, repo Repository, name string) error {
 	return r.db.Hard(ctx, "delete tag", func(ctx context.Context, tx db.Tx) error {
 		window, err := admitTx(ctx, tx, repo, 0, db.Exclusive)
 		if err != nil {
 			return err
 		}
-		d := deletion{memory: &r.memory, repo: repo, window: window, now: r.now(), cause: uuid.New()}
-		p, err := lockTagTx(ctx, tx, repo, name)
-		if errors.Is(err, db.ErrNoRows) || err == nil && !p.alive(d.now) {
-			return manifestUnknown(Reference{Tag: name})
-		}
+		d := r.deletion(repo, window)
+		p, err := liveTagTx(ctx, tx, repo, name, d.now)
 		if err != nil {
 			return err
+		}
+		if d.kept(p) {
+			return tagImmutable("delete", name)
 		}
 		if _, err := d.closeTx(ctx, tx, []period{p}); err != nil {
 			return err

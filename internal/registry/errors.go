@@ -30,6 +30,12 @@ func manifestUnknown(ref Reference) error {
 	return problem.New(problem.NotFound, "manifest unknown").WithCode("MANIFEST_UNKNOWN").WithDetail(detail)
 }
 
+// tagImmutable refuses to end a tag that is to stay. The words are Quay's, of both its protocols.
+func tagImmutable(operation, tag string) error {
+	return problem.New(problem.Conflict, "Cannot %s immutable tag '%s'", operation, tag).
+		WithCode("TAG_IMMUTABLE").WithDetail(map[string]string{"message": "tag '" + tag + "' is immutable"})
+}
+
 func tagExpired(tag string) error {
 	return problem.New(problem.NotFound, "Tag %s was deleted or has expired. To pull, revive via time machine", tag).WithCode("TAG_EXPIRED")
 }

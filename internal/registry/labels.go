@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -19,6 +18,7 @@ import (
 
 const (
 	expiresAfter  = "quay.expires-after" // the label that ends a tag by itself
+	staysPut      = "quay.immutable"     // the label that keeps a tag where it is
 	maxLabels     = 1000                 // of one manifest; more, in the order of their keys, are not kept as labels
 	labelManifest = 1                    // the stored value of manifest_label.source for labels read from a manifest
 )
@@ -104,22 +104,26 @@ func insertLabelsTx(ctx context.Context, tx db.Tx, repo Repository, id int64, la
 	return nil
 }
 
-// lifetimeTx is how long a tag on the manifest lives by its label, clamped to what is allowed; 0 for ever.
-func (r *Registry) lifetimeTx(ctx context.Context, tx db.Tx, repo Repository, id int64) (time.Duration, error) {
-	var value string
-	err := tx.QueryRow(ctx, `SELECT value FROM manifest_label WHERE repo_id = $1 AND manifest_id = $2 AND key = $3 AND source = 1
-		ORDER BY uuid LIMIT 1`, repo.ID, id, expiresAfter).Scan(&value)
-	if errors.Is(err, db.ErrNoRows) {
-		return 0, nil
-	}
+// wishesTx is what a manifest's own labels ask for its tags: how long they live, clamped to what is allowed, 0 for ever;
+// and whether they stay where they are.
+func (r *Registry) wishesTx(ctx context.Context, tx db.Tx, repo Repository, id int64) (lifetime time.Duration, immutable bool, err error) {
+	found, err := tx.Query(ctx, `SELECT key, value FROM manifest_label WHERE repo_id = $1 AND manifest_id = $2
+		AND key IN ('`+expiresAfter+`', '`+staysPut+`') AND source = 1 ORDER BY uuid DESC`, repo.ID, id)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	asked, ok := parseLifetime(value)
-	if !ok {
-		return 0, nil
-	}
-	return min(max(asked, r.expiry.Min), r.expiry.Max), nil
+	var key, value string
+	err = each(found, func() {
+		if key == staysPut {
+			immutable = strings.EqualFold(value, "true")
+			return
+		}
+		lifetime = 0
+		if asked, ok := parseLifetime(value); ok {
+			lifetime = min(max(asked, r.expiry.Min), r.expiry.Max)
+		}
+	}, &key, &value)
+	return lifetime, immutable, err
 }
 
 // parseLifetime reads a number of seconds, minutes, hours, days or weeks, such as "12h".

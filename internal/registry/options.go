@@ -25,6 +25,12 @@ type Expiry struct {
 	Max time.Duration // 0: 104 weeks
 }
 
+// Immutability says whether tags can be kept from changing.
+type Immutability struct {
+	On        bool // FEATURE_IMMUTABLE_TAGS; off, a tag's flag has no effect
+	CanExpire bool // FEATURE_IMMUTABLE_TAGS_CAN_EXPIRE
+}
+
 // BlobReader reads small blobs of a repository; *content.Store is one. An unknown blob is BLOB_UNKNOWN, one above the
 // limit is problem.TooLarge.
 type BlobReader interface {
@@ -40,6 +46,8 @@ type Options struct {
 	Artifacts   manifest.Policy
 	SparseIndex bool // FEATURE_SPARSE_INDEX: an index may name manifests that are not here
 	Expiry      Expiry
+	Immutable   Immutability
+	Reserved    []string // LABEL_KEY_RESERVED_PREFIXES: further beginnings of label keys that nobody sets by the API
 	Names       NameOptions
 	Memory      int64             // bytes for what was read, see DefaultMemory; 0: nothing is remembered
 	Accounts    *identity.Service // tells of changes of namespaces in this process; nil when it makes none
@@ -51,18 +59,20 @@ type Options struct {
 // Registry keeps repositories and what is in them. Its methods may be called concurrently, by any number of processes
 // that share the database.
 type Registry struct {
-	db      *db.DB
-	content BlobReader
-	lease   time.Duration
-	limits  Limits
-	policy  manifest.Policy
-	sparse  bool
-	expiry  Expiry
-	names   NameOptions
-	memory  memory
-	audit   identity.Recorder
-	clock   func() time.Time
-	log     *slog.Logger
+	db        *db.DB
+	content   BlobReader
+	lease     time.Duration
+	limits    Limits
+	policy    manifest.Policy
+	sparse    bool
+	expiry    Expiry
+	immutable Immutability
+	reserved  []string
+	names     NameOptions
+	memory    memory
+	audit     identity.Recorder
+	clock     func() time.Time
+	log       *slog.Logger
 }
 
 // New checks the options.
@@ -72,7 +82,7 @@ func New(o Options) (*Registry, error) {
 	}
 	r := &Registry{
 		db: o.DB, content: o.Content, lease: o.Lease, limits: o.Limits, policy: o.Artifacts, sparse: o.SparseIndex,
-		expiry: o.Expiry, names: o.Names, audit: o.Audit, clock: o.Clock, log: o.Log,
+		expiry: o.Expiry, immutable: o.Immutable, reserved: o.Reserved, names: o.Names, audit: o.Audit, clock: o.Clock, log: o.Log,
 	}
 	r.setDefaults()
 	if r.expiry.Min > r.expiry.Max {

@@ -24,6 +24,9 @@ type Repository struct {
 	Public           bool
 	Application      bool // an app-registry repository of an imported Quay
 	State            access.State
+	MirrorRobotID    int64  // in the state Mirror: the account that alone pushes; 0 for nobody
+	StatusToken      string // shows the badge of a private repository
+	Trusted          bool   // content trust was switched on in an imported Quay
 	Description      string
 	TagWindow        time.Duration // the namespace's time machine
 	CreatedAt        time.Time
@@ -37,6 +40,7 @@ func (r Repository) Object() access.Object {
 	return access.Object{
 		NamespaceID: r.NamespaceID, Namespace: r.Namespace, NamespaceKind: r.NamespaceKind, NamespaceEnabled: r.NamespaceEnabled,
 		RepositoryID: r.ID, Name: r.Name, Public: r.Public, State: r.State, Application: r.Application,
+		MirrorRobotID: r.MirrorRobotID,
 	}
 }
 
@@ -69,7 +73,8 @@ type Tag struct {
 	Start     time.Time
 	End       time.Time // closed periods: when it ended; live ones: when it expires; zero for never
 	Live      bool
-	Reversion bool
+	Reversion bool // the period was begun by a restore
+	Immutable bool // always false while immutable tags are switched off
 	IsIndex   bool
 }
 

@@ -22,8 +22,9 @@ const (
 const repositoryByName = selectRepository + ` AND n.name = $1 AND r.name = $2`
 
 const selectRepository = `SELECT r.id, r.namespace_id, n.name, n.kind, n.enabled, r.name, r.visibility, r.kind, r.state,
-	r.description, n.tag_window_s, r.created_ms
+	r.description, n.tag_window_s, r.created_ms, r.badge_token, r.trust_enabled, mi.robot_id
 	FROM account n JOIN repository r ON r.namespace_id = n.id AND r.deleted_ms IS NULL AND r.state <> 3
+	LEFT JOIN mirror mi ON mi.repo_id = r.id AND r.state = 2
 	WHERE n.deleted_ms IS NULL AND n.kind <> 3`
 
 // Repository finds a repository by name, as it is now. NotFound, NAME_UNKNOWN.
@@ -63,8 +64,9 @@ func scanRepository(row db.Row) (Repository, error) {
 	var repo Repository
 	var visibility, kind int
 	var window, created int64
+	var robot *int64
 	err := row.Scan(&repo.ID, &repo.NamespaceID, &repo.Namespace, &repo.NamespaceKind, &repo.NamespaceEnabled, &repo.Name,
-		&visibility, &kind, &repo.State, &repo.Description, &window, &created)
+		&visibility, &kind, &repo.State, &repo.Description, &window, &created, &repo.StatusToken, &repo.Trusted, &robot)
 	if errors.Is(err, db.ErrNoRows) {
 		return Repository{}, nameUnknown()
 	}
@@ -75,6 +77,9 @@ func scanRepository(row db.Row) (Repository, error) {
 	repo.Application = kind == kindApplication
 	repo.TagWindow = time.Duration(window) * time.Second
 	repo.CreatedAt = db.Time(created)
+	if robot != nil {
+		repo.MirrorRobotID = *robot
+	}
 	return repo, nil
 }
 

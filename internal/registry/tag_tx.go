@@ -41,14 +41,13 @@ func (r *Registry) tagTx(ctx context.Context, tx db.Tx, repo Repository, id int6
 	if len(c.tags) == 0 {
 		return nil
 	}
-	lifetime, err := r.lifetimeTx(ctx, tx, repo, id)
+	t, err := r.targetTx(ctx, tx, repo, id, c.digest, window)
 	if err != nil {
 		return err
 	}
 	r.memory.forgetTags(tx, repo, c.tags...)
-	t := target{repo: repo, manifestID: id, digest: c.digest, lifetime: lifetime, window: window}
 	for _, name := range slices.Sorted(slices.Values(c.tags)) {
-		if err := r.moveTx(ctx, tx, name, t); err != nil {
+		if _, err := r.moveTx(ctx, tx, name, t); err != nil {
 			return err
 		}
 	}
@@ -62,6 +61,24 @@ type target struct {
 	digest     digest.Digest
 	lifetime   time.Duration // 0: for ever
 	window     time.Duration // how long the period that ends is kept
+	flags      int64         // of the period that begins
+}
+
+// targetTx is a manifest with what its labels ask for: a lifetime, or that its tags stay. What stays does not expire by
+// a label, unless immutable tags may.
+func (r *Registry) targetTx(ctx context.Context, tx db.Tx, repo Repository, id int64, d digest.Digest, window time.Duration) (target, error) {
+	t := target{repo: repo, manifestID: id, digest: d, window: window}
+	lifetime, immutable, err := r.wishesTx(ctx, tx, repo, id)
+	if err != nil {
+		return t, err
+	}
+	if immutable && r.immutable.On {
+		t.flags |= flagImmutable
+	}
+	if t.flags&flagImmutable == 0 || r.immutable.CanExpire {
+		t.lifetime = lifetime
+	}
+	return t, nil
 }
 
 func (t target) expires(start int64) *int64 {
@@ -73,24 +90,29 @@ func (t target) expires(start int64) *int64 {
 }
 
 // moveTx closes the live period of a name, if there is one, and opens the next where it ended. The row is locked
-// while it is read; a name without row is taken by inserting one, and who comes second starts over.
-func (r *Registry) moveTx(ctx context.Context, tx db.Tx, name string, t target) error {
+// while it is read; a name without row is taken by inserting one, and who comes second starts over. It gives the period
+// that ended, nil when none was live.
+func (r *Registry) moveTx(ctx context.Context, tx db.Tx, name string, t target) (*period, error) {
 	const attempts = 10
 	for range attempts {
 		now := r.now()
 		old, err := lockTagTx(ctx, tx, t.repo, name)
 		if err == nil {
-			return r.replaceTx(ctx, tx, old, t, now)
+			alive := old.alive(now)
+			if err := r.replaceTx(ctx, tx, old, t, now); err != nil || !alive {
+				return nil, err
+			}
+			return &old, nil
 		}
 		if !errors.Is(err, db.ErrNoRows) {
-			return err
+			return nil, err
 		}
 		inserted, err := insertTagTx(ctx, tx, name, t, now)
 		if err != nil || inserted {
-			return err
+			return nil, err
 		}
 	}
-	return problem.New(problem.Unavailable, "the tag %s is being pushed and deleted too often at the same time", name)
+	return nil, problem.New(problem.Unavailable, "the tag %s is being pushed and deleted too often at the same time", name)
 }
 
 // lockTagTx reads a tag's row and keeps it from changing. db.ErrNoRows.
@@ -101,14 +123,31 @@ func lockTagTx(ctx context.Context, tx db.Tx, repo Repository, name string) (per
 	return p, err
 }
 
+// liveTagTx is lockTagTx for a tag that can be pulled. MANIFEST_UNKNOWN.
+func liveTagTx(ctx context.Context, tx db.Tx, repo Repository, name string, now int64) (period, error) {
+	p, err := lockTagTx(ctx, tx, repo, name)
+	if errors.Is(err, db.ErrNoRows) || err == nil && !p.alive(now) {
+		return p, manifestUnknown(Reference{Tag: name})
+	}
+	return p, err
+}
+
+// kept reports whether a period must not be ended by anybody: it is live and immutable.
+func (r *Registry) kept(p period, now int64) bool {
+	return r.immutable.On && p.flags&flagImmutable != 0 && p.alive(now)
+}
+
 func (r *Registry) replaceTx(ctx context.Context, tx db.Tx, old period, t target, now int64) error {
+	if r.kept(old, now) {
+		return tagImmutable("overwrite", old.name)
+	}
 	end := old.end(now)
 	if err := recordTx(ctx, tx, t.repo, old, end, t.window, nil); err != nil {
 		return err
 	}
 	start := max(now, end)
-	_, err := tx.Exec(ctx, `UPDATE tag SET manifest_id = $3, digest = $4, start_ms = $5, expires_ms = $6, flags = 0, about = $7
-		WHERE repo_id = $1 AND name = $2`, t.repo.ID, old.name, t.manifestID, t.digest, start, t.expires(start), about(old.name))
+	_, err := tx.Exec(ctx, `UPDATE tag SET manifest_id = $3, digest = $4, start_ms = $5, expires_ms = $6, flags = $7, about = $8
+		WHERE repo_id = $1 AND name = $2`, t.repo.ID, old.name, t.manifestID, t.digest, start, t.expires(start), t.flags, about(old.name))
 	return err
 }
 
@@ -117,9 +156,9 @@ func (r *Registry) replaceTx(ctx context.Context, tx db.Tx, old period, t target
 //
 // The history is read after the row is there: from then on nobody else can close a period of the name.
 func insertTagTx(ctx context.Context, tx db.Tx, name string, t target, now int64) (bool, error) {
-	n, err := tx.Exec(ctx, `INSERT INTO tag (repo_id, name, manifest_id, digest, start_ms, expires_ms, about)
-		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (repo_id, name) DO NOTHING`,
-		t.repo.ID, name, t.manifestID, t.digest, now, t.expires(now), about(name))
+	n, err := tx.Exec(ctx, `INSERT INTO tag (repo_id, name, manifest_id, digest, start_ms, expires_ms, flags, about)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (repo_id, name) DO NOTHING`,
+		t.repo.ID, name, t.manifestID, t.digest, now, t.expires(now), t.flags, about(name))
 	if err != nil || n == 0 {
 		return false, err
 	}
@@ -149,14 +188,28 @@ type deletion struct {
 	window time.Duration
 	now    int64
 	cause  uuid.UUID
+	kept   func(period) bool // the tag is immutable
 }
 
-// closeTx ends live periods and gives the names of those that could still be pulled.
+func (r *Registry) deletion(repo Repository, window time.Duration) deletion {
+	now := r.now()
+	return deletion{
+		memory: &r.memory, repo: repo, window: window, now: now, cause: uuid.New(),
+		kept: func(p period) bool { return r.kept(p, now) },
+	}
+}
+
+// closeTx ends live periods and gives the names of those that could still be pulled. Only these come back together: the
+// others had ended by themselves.
 func (d deletion) closeTx(ctx context.Context, tx db.Tx, periods []period) ([]string, error) {
 	var names []string
 	for _, p := range periods {
 		d.memory.forgetTags(tx, d.repo, p.name)
-		if err := recordTx(ctx, tx, d.repo, p, p.end(d.now), d.window, d.cause.String()); err != nil {
+		var cause any
+		if p.alive(d.now) {
+			cause = d.cause.String()
+		}
+		if err := recordTx(ctx, tx, d.repo, p, p.end(d.now), d.window, cause); err != nil {
 			return nil, err
 		}
 		if _, err := tx.Exec(ctx, `DELETE FROM tag WHERE repo_id = $1 AND name = $2`, d.repo.ID, p.name); err != nil {

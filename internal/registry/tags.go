@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/longshore-registry/longshore/internal/db"
+	"github.com/longshore-registry/longshore/internal/digest"
 )
 
 // What a list gives at once, whatever was asked for, and how far a list that pages by number goes.
@@ -59,8 +60,11 @@ type TagFilter struct {
 	Limit    int // entries a page
 }
 
-// flagReversion marks a period that a restore opened (tag.flags).
-const flagReversion = 1
+// The bits of tag.flags.
+const (
+	flagReversion = 1 // a restore opened the period
+	flagImmutable = 2 // nobody ends the period
+)
 
 // TagHistory lists periods of tags, newest start first, and whether there are more.
 func (r *Registry) TagHistory(ctx context.Context, repo Repository, f TagFilter) (tags []Tag, more bool, err error) {
@@ -82,6 +86,7 @@ func (r *Registry) TagHistory(ctx context.Context, repo Repository, f TagFilter)
 		t.Start = db.Time(start)
 		t.Live = live && (end == nil || *end > now)
 		t.Reversion = flags&flagReversion != 0
+		t.Immutable = r.immutable.On && flags&flagImmutable != 0
 		t.IsIndex = kind == 2 || kind == 4
 		if end != nil {
 			t.End = db.Time(*end)
@@ -100,6 +105,8 @@ func (r *Registry) TagHistory(ctx context.Context, repo Repository, f TagFilter)
 }
 
 // historyQuery puts live and ended periods together. The API pages by number, so this is the one list with an offset.
+// What is skipped and what is shown is chosen on two indexes that hold all it takes, each read in the page's order and
+// no further than the page; only the page's own rows are looked up.
 func historyQuery(repo Repository, f TagFilter, now int64) (string, []any) {
 	args := []any{repo.ID, f.Limit + 1, (int64(f.Page) - 1) * int64(f.Limit)}
 	param := func(v any) string {
@@ -113,18 +120,55 @@ func historyQuery(repo Repository, f TagFilter, now int64) (string, []any) {
 	if f.Like != "" {
 		where += ` AND LOWER(name) LIKE ` + param("%"+likeEscape(strings.ToLower(f.Like))+"%") + ` ESCAPE '\'`
 	}
-	periods := `SELECT name, start_ms, expires_ms AS end_ms, 1 AS live, flags, manifest_id FROM tag ` + where
+	page := `SELECT name, start_ms, 1 AS live FROM tag ` + where
 	if f.OnlyLive {
-		periods += ` AND (expires_ms IS NULL OR expires_ms > ` + param(now) + `)`
+		page += ` AND (expires_ms IS NULL OR expires_ms > ` + param(now) + `)`
 	} else {
-		periods += ` UNION ALL SELECT name, start_ms, end_ms, 0 AS live, flags, manifest_id FROM tag_history ` + where
+		page += ` UNION ALL SELECT name, start_ms, 0 AS live FROM tag_history ` + where
 	}
-	return `SELECT p.name, p.start_ms, p.end_ms, p.live, p.flags, m.digest, m.media_type, m.kind, m.layers_size
-		FROM (` + periods + `) AS p JOIN manifest m ON m.id = p.manifest_id
-		ORDER BY p.start_ms DESC, p.name DESC LIMIT $2 OFFSET $3`, args
+	page += ` ORDER BY start_ms DESC, name DESC LIMIT $2 OFFSET $3`
+	return `SELECT p.name, p.start_ms, CASE WHEN p.live = 1 THEN t.expires_ms ELSE h.end_ms END, p.live, COALESCE(t.flags, h.flags),
+			m.digest, m.media_type, m.kind, m.layers_size
+		FROM (` + page + `) AS p
+		LEFT JOIN tag t ON p.live = 1 AND t.repo_id = $1 AND t.name = p.name
+		LEFT JOIN tag_history h ON p.live = 0 AND h.repo_id = $1 AND h.name = p.name AND h.start_ms = p.start_ms
+		JOIN manifest m ON m.id = COALESCE(t.manifest_id, h.manifest_id)
+		ORDER BY p.start_ms DESC, p.name DESC`, args
 }
 
 // likeEscape makes a text match itself in a LIKE pattern.
 func likeEscape(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s)
+}
+
+// ChildPresence says for each of the indexes which of the manifests it names the repository can show. Indexes without
+// any, and manifests, are left out.
+func (r *Registry) ChildPresence(ctx context.Context, repo Repository, indexes []digest.Digest) (map[digest.Digest]map[digest.Digest]bool, error) {
+	all := map[digest.Digest]map[digest.Digest]bool{}
+	for batch := range batches(indexes) {
+		args := []any{repo.ID}
+		for _, d := range batch {
+			args = append(args, d)
+		}
+		found, err := r.db.Query(ctx, `SELECT p.digest, c.child, CASE WHEN rm.manifest_id IS NULL THEN 0 ELSE 1 END FROM manifest p
+			JOIN manifest_child c ON c.repo_id = $1 AND c.parent_id = p.id
+			LEFT JOIN manifest m ON m.digest = c.child
+			LEFT JOIN repo_manifest rm ON rm.repo_id = $1 AND rm.manifest_id = m.id AND rm.deleted_ms IS NULL
+			WHERE p.digest IN (`+values(2, len(batch))+`)`, args...)
+		if err != nil {
+			return nil, err
+		}
+		var parent, child digest.Digest
+		var present bool
+		err = each(found, func() {
+			if all[parent] == nil {
+				all[parent] = map[digest.Digest]bool{}
+			}
+			all[parent][child] = present
+		}, &parent, &child, &present)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }

@@ -25,6 +25,10 @@ func (a *API) permit(ctx context.Context, r *route, c *Call, namespace string) e
 		return a.permitNamespace(ctx, r, c, namespace)
 	case onRepository:
 		return a.permitRepository(ctx, r, c)
+	case onRegistry:
+		return a.require(ctx, r, c, access.Object{})
+	case onFirstRun:
+		return a.permitFirstRun(ctx, r, c)
 	}
 	return problem.New(problem.Internal, "route %s has no permission", r.ID)
 }
@@ -78,6 +82,14 @@ func (a *API) permitRepository(ctx context.Context, r *route, c *Call) error {
 	}
 	c.Repository = found
 	return nil
+}
+
+// permitFirstRun lets everybody in while there is nobody who could have a right.
+func (a *API) permitFirstRun(ctx context.Context, r *route, c *Call) error {
+	if some, err := a.options.Identity.HasUsers(ctx); err != nil || !some {
+		return err
+	}
+	return a.require(ctx, r, c, access.Object{})
 }
 
 // namespace finds the account that owns a namespace; the zero account when there is none of that name.

@@ -105,6 +105,7 @@ func (a *API) routes() []*route {
 		a.repositoryRoutes(), a.permissionRoutes(), a.tagRoutes(),
 		a.memberRoutes(), a.teamRoutes(), a.inviteRoutes(), a.prototypeRoutes(), a.robotGrantRoutes(),
 		a.applicationRoutes(), a.applicationTokenRoutes(), a.authorizationRoutes(), a.consentRoutes(),
+		a.laterRoutes(),
 	} {
 		all = append(all, resource...)
 	}

@@ -54,6 +54,8 @@ const (
 	onOrganization                   // {orgname}
 	onRepository                     // {repository}
 	onNamespace                      // the namespace that the body names, else the caller's own
+	onRegistry                       // the registry itself: the superuser panel
+	onFirstRun                       // the registry itself; while it has no user, everybody may
 )
 
 // need is the permission of a route: the action, the object, and the OAuth scope a token must carry.
@@ -73,6 +75,11 @@ func organization(a access.Action) need {
 
 func repository(a access.Action, s identity.Scopes) need { return need{onRepository, a, s} }
 
+// superusers is for changes of the superuser panel, inspectors for what it shows, which read-only superusers also see.
+func superusers() need { return need{onRegistry, access.Superuse, identity.ScopeSuperUser} }
+
+func inspectors() need { return need{onRegistry, access.InspectRegistry, identity.ScopeSuperUser} }
+
 // security documents the need: the scope that a token must carry, or a session.
 func (n need) security() []map[string][]string {
 	if n.on == onNothing {
@@ -81,9 +88,11 @@ func (n need) security() []map[string][]string {
 	return []map[string][]string{{schemeBearer: {n.scope.String()}}, {schemeSession: {}}}
 }
 
-// bodyFirst reports whether the body's schema is checked before the permission. Quay does so on organizations; on
-// repositories and the own account a caller without rights is refused whatever the body.
-func (n need) bodyFirst() bool { return n.on == onOrganization || n.on == onNamespace }
+// bodyFirst reports whether the body's schema is checked before the permission. Quay does so on organizations and in the
+// superuser panel; on repositories and the own account a caller without rights is refused whatever the body.
+func (n need) bodyFirst() bool {
+	return n.on == onOrganization || n.on == onNamespace || n.on == onRegistry
+}
 
 // check refuses a row that would open a door by an omission.
 func (r *route) check() error {
@@ -122,6 +131,7 @@ func (r *route) operation() huma.Operation {
 		Summary:         r.Summary,
 		Parameters:      parsePattern(r.Path).parameters(),
 		Security:        r.Need.security(),
+		Hidden:          r.Off != 0,
 		DefaultStatus:   r.Status,
 		MaxBodyBytes:    -1, // the exchange has read and bounded the body before huma sees it
 		BodyReadTimeout: -1, // the listener bounds stalls

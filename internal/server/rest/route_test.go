@@ -108,8 +108,8 @@ func TestDocument(t *testing.T) {
 		t.Errorf("it is OpenAPI %s", document.OpenAPI)
 	}
 	for id, r := range w.api.rows {
-		if document.Paths[r.Path][strings.ToLower(r.Method)] == nil {
-			t.Errorf("%s (%s %s) is not in it", id, r.Method, r.Path)
+		if told := document.Paths[r.Path][strings.ToLower(r.Method)] != nil; told != (r.Off == 0) {
+			t.Errorf("%s (%s %s) is in it: %v, and switched off: %v", id, r.Method, r.Path, told, r.Off != 0)
 		}
 	}
 	if strings.Contains(a.body, "ErrorModel") {
