@@ -21,8 +21,11 @@ type pageHandler func(ctx context.Context, c *Call, x *exchange) error
 // page makes a page handler the handler of a row. It passes the same gates as any operation of the API; what it writes
 // is sent once the session is stored.
 func page(h pageHandler) registrar {
-	return func(a *API, _ huma.API, r *route) {
+	return func(a *API, api huma.API, r *route) {
 		op := r.operation()
+		if r.Off == 0 {
+			api.OpenAPI().AddOperation(&op)
+		}
 		r.op = &op
 		r.serve = func(x *exchange) { x.failed = h(x.ctx, x.call, x) }
 		a.table.add(r)

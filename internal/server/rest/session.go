@@ -108,12 +108,17 @@ func (s *sessions) principal(ctx context.Context, resolve *identity.Service, fre
 // may have planted before goes on to work. The new CSRF token is told in X-Next-CSRF-Token.
 func (a *API) signIn(ctx context.Context, c *Call, user identity.Account) error {
 	s := a.sessions
+	revision, err := a.options.Identity.SessionRevision(ctx, user.ID)
+	if err != nil {
+		return err
+	}
 	if err := s.manager.RenewToken(ctx); err != nil {
 		return err
 	}
 	now := s.clock()
 	s.manager.SetDeadline(ctx, now.Add(s.cookie.Life))
 	s.manager.Put(ctx, identity.SessionAccount, user.ID)
+	s.manager.Put(ctx, identity.SessionRevision, revision)
 	s.manager.Put(ctx, keyUser, user.UUID)
 	s.manager.Put(ctx, keyRev, user.AccessRev)
 	s.manager.Put(ctx, keyLogin, now.Unix())
