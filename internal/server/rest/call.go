@@ -1,7 +1,11 @@
 package rest
 
 import (
+	"cmp"
 	"context"
+	"net/http"
+	"reflect"
+	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -32,7 +36,7 @@ type registrar func(a *API, api huma.API, r *route)
 // none is the output of operations that answer without a body.
 type none struct{}
 
-// in is an input: parameters and a Body member, as huma reads them. out is an output: a Body member, headers.
+// in is an input: parameters and a Body member, as huma reads them. out is an output: a Body member, or none.
 type handler[in, out any] func(context.Context, *Call, *in) (*out, error)
 
 // named is an input whose body names the namespace that the route's permission is about.
@@ -44,7 +48,9 @@ type named interface {
 // after the schema, before the handler.
 func handle[in, out any](h handler[in, out]) registrar {
 	return func(a *API, api huma.API, r *route) {
-		huma.Register(api, r.operation(), func(ctx context.Context, input *in) (*out, error) {
+		op := r.operation()
+		body := describeOutput(api, &op, reflect.TypeFor[out]())
+		huma.Register(api, op, func(ctx context.Context, input *in) (*outcome, error) {
 			call, ok := ctx.Value(callKey{}).(*Call)
 			if !ok {
 				return nil, describe(problem.New(problem.Internal, "a handler was called outside of a request"))
@@ -58,8 +64,14 @@ func handle[in, out any](h handler[in, out]) registrar {
 			if err != nil {
 				return nil, describe(err)
 			}
-			return output, nil
+			if output == nil || body == nil {
+				return nil, nil
+			}
+			return &outcome{reflect.ValueOf(output).Elem().FieldByIndex(body).Interface()}, nil
 		})
+		if body == nil {
+			r.op.Responses[strconv.Itoa(r.op.DefaultStatus)].Content = nil
+		}
 	}
 }
 
@@ -68,4 +80,22 @@ func namespaceOf(input any) string {
 		return n.namespace()
 	}
 	return ""
+}
+
+// outcome is the output of every operation to huma, whose Register is compiled for each pair of types: thousands of
+// lines each time, which are compiled once for each input now.
+type outcome struct{ Body any }
+
+// describeOutput writes into an operation what a handler's output is, and gives the place of its body; nil when it has
+// none.
+func describeOutput(api huma.API, op *huma.Operation, output reflect.Type) []int {
+	field, ok := output.FieldByName("Body")
+	if !ok {
+		op.DefaultStatus = cmp.Or(op.DefaultStatus, http.StatusNoContent)
+		return nil
+	}
+	op.DefaultStatus = cmp.Or(op.DefaultStatus, http.StatusOK)
+	schema := huma.SchemaFromField(api.OpenAPI().Components.Schemas, field, op.OperationID+"Response")
+	op.Responses[strconv.Itoa(op.DefaultStatus)] = &huma.Response{Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}
+	return field.Index
 }
