@@ -30,14 +30,14 @@ func TestWithoutAFileTheDefaultsAreInEffect(t *testing.T) {
 		TLS:      TLS{Protocols: []string{"TLSv1.2", "TLSv1.3"}},
 		Database: Database{ConnectTimeout: 10 * time.Second},
 		Accounts: Accounts{SuperUsersOn: true, SuperUsers: []string{}, ReadOnlySuperUsers: []string{}, RobotsWhitelist: []string{}, AnonymousAccess: true,
-			PublicNamespaces: []string{}, TrackLastAccess: true, LastAccessEvery: time.Minute},
+			PublicNamespaces: []string{}, RequireTeamInvite: true, AssignTokens: true, TrackLastAccess: true, LastAccessEvery: time.Minute},
 		Login:   Login{Direct: true, AppTokens: true, TokenMaxAge: 3660 * time.Second},
 		Session: Session{Timeout: 31 * day, Permanent: true, CookieName: "_csrf_token", FreshLoginFor: 10 * time.Minute},
 		Registry: Registry{Advertised: true, BlockedDockers: "<1.6.0", PageSize: 50, MaxBlobSize: 20 << 30, NestedNames: true, Library: true,
 			LibraryNamespace: "library", Referrers: true, PushProtection: time.Hour},
 		Artifacts:     Artifacts{OCI: true, Helm: true},
 		Push:          Push{PrivateRepositories: true},
-		Tags:          Tags{Window: 14 * day, WindowChoices: []time.Duration{0, day, 7 * day, 14 * day, 28 * day}, LabelMinimum: time.Hour, LabelMaximum: 728 * day},
+		Tags:          Tags{Window: 14 * day, WindowChoices: []time.Duration{0, day, 7 * day, 14 * day, 28 * day}, ChangeWindow: true, LabelMinimum: time.Hour, LabelMaximum: 728 * day},
 		Observability: Observability{MetricsPrefix: "quay"},
 	}
 	if diff := cmp.Diff(&want, c); diff != "" {
