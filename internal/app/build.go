@@ -17,6 +17,7 @@ import (
 	"github.com/longshore-registry/longshore/internal/identity"
 	"github.com/longshore-registry/longshore/internal/identity/bearer"
 	"github.com/longshore-registry/longshore/internal/mail"
+	"github.com/longshore-registry/longshore/internal/oauth"
 	"github.com/longshore-registry/longshore/internal/outbound"
 	"github.com/longshore-registry/longshore/internal/overview"
 	"github.com/longshore-registry/longshore/internal/registry"
@@ -247,12 +248,14 @@ func (i *installation) restOptions(s *parts) rest.Options {
 		AppTokens: c.Login.AppTokens, AppTokenLife: c.Login.AppTokenLife, Log: i.log,
 		Audit: s.log, Exports: s.exports, AuditLogins: c.ActionLog.Logins, AuditLoginFailures: c.ActionLog.LoginFailures,
 		LogExport: c.ActionLog.Export, LogCounts: c.ActionLog.Counts,
+		OAuth:           oauth.New(oauth.Options{DB: s.db, Identity: s.identity, Audit: s.log, MaxTokens: c.Accounts.MaxApplicationTokens, Clock: i.seams.now}),
+		ChangeTagWindow: c.Tags.ChangeWindow, RequireTeamInvite: c.Accounts.RequireTeamInvite, AssignTokens: c.Accounts.AssignTokens,
 	}
 	if c.Accounts.BlockDomains {
 		o.Registration.BlockedDomains = c.Accounts.BlockedDomains
 	}
 	if s.mail != nil {
-		o.Mail, o.Links = s.mail, i.links()
+		o.Mail, o.Links, o.Inviter = s.mail, i.links(), s.mail
 	}
 	return o
 }

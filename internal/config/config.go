@@ -129,6 +129,9 @@ type Accounts struct {
 	Rename                bool // users change their names
 	Metadata              bool // users keep name, company and place
 	PublicNamespaces      []string
+	RequireTeamInvite     bool // new members of a team are invited, where mail is sent
+	AssignTokens          bool // organization administrators offer OAuth tokens to users
+	MaxApplicationTokens  int  // of an OAuth application; 0: any number
 	TrackLastAccess       bool
 	LastAccessEvery       time.Duration
 }
@@ -187,6 +190,7 @@ type Push struct {
 type Tags struct {
 	Window        time.Duration   // time machine of new namespaces
 	WindowChoices []time.Duration // what namespaces may choose; empty: no choice
+	ChangeWindow  bool            // namespaces choose
 	LabelMinimum  time.Duration   // bounds of an expiration
 	LabelMaximum  time.Duration
 }

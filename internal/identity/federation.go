@@ -69,7 +69,7 @@ func (s *Service) SetRobotFederation(ctx context.Context, owner Account, short s
 		if n == 0 {
 			return problem.New(problem.Invalid, "The robot has no token yet: regenerate it before it can be federated")
 		}
-		return s.options.Audit.Change(ctx, tx, kind, owner.ID, 0, metadata)
+		return s.logTx(ctx, tx, kind, owner.ID, metadata)
 	})
 }
 

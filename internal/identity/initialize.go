@@ -59,7 +59,7 @@ func (s *Service) initializeTx(ctx context.Context, tx db.Tx, row newAccount, ac
 	if err != nil {
 		return Account{}, "", err
 	}
-	issued, err := s.IssueOAuthTokenTx(ctx, tx, NewOAuthToken{
+	issued, err := s.issueLoggedTx(ctx, tx, NewOAuthToken{
 		ApplicationID: application, AccountID: user.ID, Scopes: AllScopes, Lifetime: initialTokenLifetime,
 	})
 	return user, issued.Token, err

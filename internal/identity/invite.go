@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -113,7 +112,7 @@ func (s *Service) storeInviteTx(ctx context.Context, tx db.Tx, t Team, i Invite,
 
 // noteInviteTx tells the invited user in the console. Only that user can use the code.
 func (s *Service) noteInviteTx(ctx context.Context, tx db.Tx, t Team, i Invite, inviterID int64) error {
-	if err := forgetNoteTx(ctx, tx, t, i.Account.ID); err != nil {
+	if err := s.DropNotificationsTx(ctx, tx, notePath(t, i.Account.ID)); err != nil {
 		return err
 	}
 	inviter, err := accountTx(ctx, tx, inviterID)
@@ -124,26 +123,14 @@ func (s *Service) noteInviteTx(ctx context.Context, tx db.Tx, t Team, i Invite, 
 	if err != nil {
 		return err
 	}
-	metadata, err := json.Marshal(map[string]string{"code": i.Code, "adminuser": inviter.Name, "org": organization.Name, "team": t.Name})
-	if err != nil {
-		return err
-	}
-	_, err = tx.Exec(ctx, `INSERT INTO notification (uuid, kind, account_id, metadata, lookup_path, created_ms) VALUES ($1, $2, $3, $4, $5, $6)`,
-		newUUID(), inviteNote, i.Account.ID, string(metadata), notePath(t), s.nowMillis())
-	if err != nil {
-		return fmt.Errorf("tell of an invitation to team %q: %w", t.Name, err)
-	}
-	return nil
+	return s.NotifyTx(ctx, tx, NewNotification{AccountID: i.Account.ID, Kind: inviteNote, Lookup: notePath(t, i.Account.ID), Metadata: map[string]any{
+		"code": i.Code, "adminuser": inviter.Name, "org": organization.Name, "team": t.Name,
+	}})
 }
 
-func notePath(t Team) string { return fmt.Sprintf("%s/%d", inviteNote, t.ID) }
-
-func forgetNoteTx(ctx context.Context, tx db.Tx, t Team, accountID int64) error {
-	_, err := tx.Exec(ctx, `DELETE FROM notification WHERE lookup_path = $1 AND account_id = $2 AND kind = $3`, notePath(t), accountID, inviteNote)
-	if err != nil {
-		return fmt.Errorf("forget the note of an invitation to team %q: %w", t.Name, err)
-	}
-	return nil
+// notePath finds the note that told a user of an invitation.
+func notePath(t Team, accountID int64) string {
+	return fmt.Sprintf("%s/%d/%d", inviteNote, t.ID, accountID)
 }
 
 func storedCode(code string) string {
@@ -191,7 +178,7 @@ func (s *Service) WithdrawInvite(ctx context.Context, organizationID int64, team
 		if n == 0 {
 			return problem.New(problem.NotFound, "There is no such invitation to team %s", quoted(t.Name))
 		}
-		if err := forgetNoteTx(ctx, tx, t, accountID); err != nil {
+		if err := s.DropNotificationsTx(ctx, tx, notePath(t, accountID)); err != nil {
 			return err
 		}
 		return s.options.Audit.Change(ctx, tx, "org_delete_team_member_invite", organizationID, 0, target)
@@ -266,7 +253,7 @@ func (s *Service) useInviteTx(ctx context.Context, tx db.Tx, kind string, i invi
 	if n == 0 {
 		return unknownInvite() // another request was faster
 	}
-	if err := forgetNoteTx(ctx, tx, i.team, user.ID); err != nil {
+	if err := s.DropNotificationsTx(ctx, tx, notePath(i.team, user.ID)); err != nil {
 		return err
 	}
 	return s.logTx(ctx, tx, kind, i.team.OrganizationID, map[string]any{"member": user.Name, "team": i.team.Name, "inviter": i.inviter})

@@ -43,7 +43,7 @@ func (s *Service) leaveTeamsTx(ctx context.Context, tx db.Tx, organizationID int
 		if _, err := tx.Exec(ctx, `DELETE FROM team_member WHERE team_id = $1 AND account_id = $2`, team.id, who.ID); err != nil {
 			return fmt.Errorf("remove %q from team %q: %w", who.Name, team.name, err)
 		}
-		err := s.options.Audit.Change(ctx, tx, "org_remove_team_member", organizationID, 0, map[string]any{"member": who.Name, "team": team.name})
+		err := s.logTx(ctx, tx, "org_remove_team_member", organizationID, map[string]any{"member": who.Name, "team": team.name})
 		if err != nil {
 			return err
 		}

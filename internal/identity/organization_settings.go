@@ -141,7 +141,7 @@ func (s *Service) recordSettingsTx(ctx context.Context, tx db.Tx, id int64, old,
 		if !changed {
 			return nil
 		}
-		return s.options.Audit.Change(ctx, tx, kind, id, 0, metadata)
+		return s.logTx(ctx, tx, kind, id, metadata)
 	}
 	return errors.Join(
 		record(next.Email != old.Email, "org_change_email", map[string]any{"email": next.Email, "old_email": old.Email}),

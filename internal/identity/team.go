@@ -234,18 +234,18 @@ func (s *Service) RemoveTeamMember(ctx context.Context, organizationID int64, te
 // RemoveTeamMemberBy is RemoveTeamMember in the name of an account, see SetTeamBy.
 func (s *Service) RemoveTeamMemberBy(ctx context.Context, by, organizationID int64, team string, accountID int64) error {
 	return s.changeTeam(ctx, "remove team member", by, organizationID, team, func(ctx context.Context, tx db.Tx, t Team) error {
+		a, err := accountTx(ctx, tx, accountID)
+		if err != nil {
+			return err
+		}
 		n, err := tx.Exec(ctx, `DELETE FROM team_member WHERE team_id = $1 AND account_id = $2`, t.ID, accountID)
 		if err != nil {
 			return fmt.Errorf("remove a member from team %q: %w", t.Name, err)
 		}
 		if n == 0 {
-			return problem.New(problem.Invalid, "The account with id %d is not a member of team %s", accountID, quoted(t.Name))
+			return problem.New(problem.Invalid, "%s is not a member of team %s", quoted(a.Name), quoted(t.Name))
 		}
-		var member string
-		if err := tx.QueryRow(ctx, `SELECT name FROM account WHERE id = $1`, accountID).Scan(&member); err != nil {
-			return fmt.Errorf("look up account %d: %w", accountID, err)
-		}
-		return s.logTx(ctx, tx, "org_remove_team_member", organizationID, map[string]any{"member": member, "team": t.Name})
+		return s.logTx(ctx, tx, "org_remove_team_member", organizationID, map[string]any{"member": a.Name, "team": t.Name})
 	})
 }
 

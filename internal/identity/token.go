@@ -165,12 +165,9 @@ func (s *Service) CreateOAuthToken(ctx context.Context, n NewOAuthToken) (token 
 		if _, err := userTx(ctx, tx, n.AccountID); err != nil {
 			return err
 		}
-		issued, err := s.IssueOAuthTokenTx(ctx, tx, n)
-		if err != nil {
-			return err
-		}
+		issued, err := s.issueLoggedTx(ctx, tx, n)
 		token = issued.Token
-		return s.logTx(ctx, tx, "create_oauth_api_token", n.AccountID, map[string]any{"token_uuid": issued.UUID, "scope": n.Scopes.String()})
+		return err
 	})
 	if err != nil {
 		return "", err
@@ -178,8 +175,17 @@ func (s *Service) CreateOAuthToken(ctx context.Context, n NewOAuthToken) (token 
 	return token, nil
 }
 
+// issueLoggedTx makes a token that its own user, and no organization, has to do with.
+func (s *Service) issueLoggedTx(ctx context.Context, tx db.Tx, n NewOAuthToken) (IssuedToken, error) {
+	issued, err := s.IssueOAuthTokenTx(ctx, tx, n)
+	if err != nil {
+		return IssuedToken{}, err
+	}
+	return issued, s.logTx(ctx, tx, "create_oauth_api_token", n.AccountID, map[string]any{"token_uuid": issued.UUID, "scope": n.Scopes.String()})
+}
+
 // IssueOAuthTokenTx makes an OAuth access token in a transaction that has found its account to be a user. The caller
-// records it.
+// writes the log entry, which belongs to the application's namespace.
 func (s *Service) IssueOAuthTokenTx(ctx context.Context, tx db.Tx, n NewOAuthToken) (IssuedToken, error) {
 	if n.Lifetime <= 0 || n.Lifetime > maxTokenLifetime {
 		n.Lifetime = maxTokenLifetime

@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -18,18 +17,17 @@ const assignedNote = "assigned_authorization"
 
 // Authorization is an application that may act for a user, or asks to.
 type Authorization struct {
-	UUID              string
-	Scopes            identity.Scopes
-	Application       Application // without its secret
-	Organization      string
-	OrganizationEmail string
-	Redirect          string // of assigned ones
-	ResponseType      string // of assigned ones
+	UUID         string
+	Scopes       identity.Scopes
+	Application  Application // without its secret
+	Organization string
+	Redirect     string // of assigned ones
+	ResponseType string // of assigned ones
 }
 
 // Authorizations lists the unexpired tokens that act for a user, in the order in which they were made.
 func (s *Service) Authorizations(ctx context.Context, userID int64) ([]Authorization, error) {
-	return s.authorizations(ctx, `SELECT k.uuid, k.scope, '', '', p.client_id, p.name, p.description, p.application_uri, COALESCE(p.avatar_email, ''), o.name, COALESCE(o.email, '')
+	return s.authorizations(ctx, `SELECT k.uuid, k.scope, '', '', p.client_id, p.name, p.description, p.application_uri, COALESCE(p.avatar_email, ''), o.name
 		FROM oauth_token k
 		JOIN oauth_application p ON p.id = k.application_id
 		JOIN account o ON o.id = p.organization_id AND o.deleted_ms IS NULL
@@ -38,7 +36,7 @@ func (s *Service) Authorizations(ctx context.Context, userID int64) ([]Authoriza
 
 // Assigned lists the tokens that were assigned to a user and not taken up yet, in the order in which they were.
 func (s *Service) Assigned(ctx context.Context, userID int64) ([]Authorization, error) {
-	return s.authorizations(ctx, `SELECT k.uuid, k.scope, COALESCE(k.redirect_uri, ''), COALESCE(k.response_type, ''), p.client_id, p.name, p.description, p.application_uri, COALESCE(p.avatar_email, ''), o.name, COALESCE(o.email, '')
+	return s.authorizations(ctx, `SELECT k.uuid, k.scope, COALESCE(k.redirect_uri, ''), COALESCE(k.response_type, ''), p.client_id, p.name, p.description, p.application_uri, COALESCE(p.avatar_email, ''), o.name
 		FROM oauth_assigned_token k
 		JOIN oauth_application p ON p.id = k.application_id
 		JOIN account o ON o.id = p.organization_id AND o.deleted_ms IS NULL
@@ -56,8 +54,7 @@ func (s *Service) authorizations(ctx context.Context, query string, args ...any)
 		var a Authorization
 		var scope string
 		p := &a.Application
-		err := rows.Scan(&a.UUID, &scope, &a.Redirect, &a.ResponseType, &p.ClientID, &p.Name, &p.Description, &p.ApplicationURI, &p.AvatarEmail,
-			&a.Organization, &a.OrganizationEmail)
+		err := rows.Scan(&a.UUID, &scope, &a.Redirect, &a.ResponseType, &p.ClientID, &p.Name, &p.Description, &p.ApplicationURI, &p.AvatarEmail, &a.Organization)
 		if err != nil {
 			return nil, fmt.Errorf("list authorizations: %w", err)
 		}
@@ -103,10 +100,7 @@ type Assignment struct {
 // The same offer made twice is one.
 func (s *Service) Assign(ctx context.Context, p Application, a Assignment) error {
 	id := uuid.NewString()
-	note, err := json.Marshal(map[string]string{"username": a.Username, "application": p.Name, "scope": a.Scopes.String()})
-	if err != nil {
-		return err
-	}
+	note := map[string]any{"username": a.Username, "application": p.Name, "scope": a.Scopes.String()}
 	return s.db.Hard(ctx, "assign OAuth token", func(ctx context.Context, tx db.Tx) error {
 		if err := livesTx(ctx, tx, p.OrganizationID); err != nil {
 			return err
@@ -121,10 +115,8 @@ func (s *Service) Assign(ctx context.Context, p Application, a Assignment) error
 		if err != nil {
 			return fmt.Errorf("assign a token of application %d: %w", p.ID, err)
 		}
-		_, err = tx.Exec(ctx, `INSERT INTO notification (uuid, kind, account_id, metadata, lookup_path, created_ms) VALUES ($1, $2, $3, $4, $5, $6)`,
-			uuid.NewString(), assignedNote, a.UserID, string(note), id, s.now())
-		if err != nil {
-			return fmt.Errorf("tell user %d of an assigned token: %w", a.UserID, err)
+		if err := s.identity.NotifyTx(ctx, tx, identity.NewNotification{AccountID: a.UserID, Kind: assignedNote, Lookup: id, Metadata: note}); err != nil {
+			return err
 		}
 		return s.recordTx(ctx, tx, "oauth_token_assigned", p, map[string]any{"username": a.Username, "scope": a.Scopes.String()})
 	})
@@ -148,16 +140,8 @@ func (s *Service) Decline(ctx context.Context, userID int64, id string) error {
 		if n == 0 {
 			return unknownAuthorization()
 		}
-		return s.forgetNoteTx(ctx, tx, userID, id)
+		return s.identity.DropNotificationsTx(ctx, tx, id)
 	})
-}
-
-func (s *Service) forgetNoteTx(ctx context.Context, tx db.Tx, userID int64, id string) error {
-	_, err := tx.Exec(ctx, `DELETE FROM notification WHERE lookup_path = $1 AND account_id = $2 AND kind = $3`, id, userID, assignedNote)
-	if err != nil {
-		return fmt.Errorf("forget the note of an assigned token: %w", err)
-	}
-	return nil
 }
 
 // IsAssigned reports whether exactly this grant was assigned to its user and waits.
@@ -182,5 +166,5 @@ func (s *Service) takeAssignmentTx(ctx context.Context, tx db.Tx, g Grant) error
 	if err != nil {
 		return fmt.Errorf("take up an assigned token: %w", err)
 	}
-	return s.forgetNoteTx(ctx, tx, g.UserID, g.Assignment)
+	return s.identity.DropNotificationsTx(ctx, tx, g.Assignment)
 }

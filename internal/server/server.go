@@ -101,7 +101,7 @@ func (s *Server) Handler() http.Handler {
 		switch first := firstSegment(r.URL.Path); first {
 		case "v2", "keys":
 			s.options.Distribution.ServeHTTP(w, r)
-		case "api", "csrf_token":
+		case "api", "csrf_token", "oauth":
 			s.options.API.ServeHTTP(w, r)
 		case "confirm", "recovery":
 			s.mailLinks().ServeHTTP(w, r)

@@ -13,7 +13,8 @@ import (
 
 // authenticate finds out who calls and puts the session into the context: the cookie's, or a new empty one that is
 // only stored when something is put into it. A bearer token that is given counts alone: an unknown one makes the caller
-// anonymous even beside a session's cookie. HTTP Basic is not looked at.
+// anonymous even beside a session's cookie. HTTP Basic is looked at where the row says so, and then counts instead of
+// who is signed in by the session, whose CSRF token is still asked for.
 func (a *API) authenticate(ctx context.Context, x *exchange) (context.Context, error) {
 	token, isBearer := bearerToken(x.r)
 	cookie := ""
@@ -24,9 +25,13 @@ func (a *API) authenticate(ctx context.Context, x *exchange) (context.Context, e
 	if err != nil {
 		return ctx, err
 	}
-	if isBearer {
+	name, password, isBasic := x.r.BasicAuth()
+	switch {
+	case isBearer:
 		x.call.Principal, err = a.bearer(ctx, token)
-	} else {
+	case isBasic && x.route.Basic:
+		x.call.Principal, err = a.basic(ctx, name, password)
+	default:
 		x.call.Principal, err = a.sessions.principal(ctx, a.options.Identity, a.options.FreshLogin)
 	}
 	noteActor(x.call.Record, x.call.Principal)
@@ -39,6 +44,18 @@ func (a *API) bearer(ctx context.Context, token string) (identity.Principal, err
 		return identity.Principal{}, nil
 	}
 	p, err := a.options.Identity.OAuth(ctx, token)
+	if problem.Is(err, problem.Unauthenticated) {
+		return identity.Principal{}, nil
+	}
+	return p, err
+}
+
+// basic is the user of a name and a password; nobody when they are wrong.
+func (a *API) basic(ctx context.Context, name, password string) (identity.Principal, error) {
+	if !storable(name + password) {
+		return identity.Principal{}, nil
+	}
+	p, err := a.options.Identity.SignIn(ctx, name, password)
 	if problem.Is(err, problem.Unauthenticated) {
 		return identity.Principal{}, nil
 	}
@@ -62,6 +79,8 @@ func noteActor(rec *record.Record, p identity.Principal) {
 		rec.Credential = "oauth"
 	case identity.Session:
 		rec.Credential = "session"
+	case identity.Password:
+		rec.Credential = "password"
 	}
 }
 
@@ -74,7 +93,7 @@ func (a *API) checkCSRF(ctx context.Context, x *exchange) error {
 	}
 	sent := x.r.Header.Get("X-CSRF-Token")
 	if sent == "" {
-		sent = x.query.Get("_csrf_token")
+		sent = x.value("_csrf_token")
 	}
 	if !a.sessions.matches(ctx, sent) || foreign(x) {
 		return abort(http.StatusForbidden, "CSRF token was invalid or missing.")

@@ -10,23 +10,19 @@ import (
 func (a *API) documentRoutes() []*route {
 	return []*route{{
 		Method: http.MethodGet, Path: "/api/v1/openapi.json", ID: "getOpenAPI", Summary: "This document, OpenAPI 3.1",
-		Need: everybody(), Anonymous: true, Browser: true, Handler: handle(a.getOpenAPI),
+		Need: everybody(), Anonymous: true, Browser: true, Handler: page(a.getOpenAPI),
 	}}
 }
 
-type documentOutput struct {
-	Body func(huma.Context)
-}
-
-func (a *API) getOpenAPI(context.Context, *Call, *struct{}) (*documentOutput, error) {
+func (a *API) getOpenAPI(_ context.Context, _ *Call, x *exchange) error {
 	document, err := a.document()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &documentOutput{func(ctx huma.Context) {
-		ctx.SetHeader("Content-Type", "application/json")
-		_, _ = ctx.BodyWriter().Write(document)
-	}}, nil
+	x.w.Header().Set("Content-Type", "application/json")
+	x.SetStatus(http.StatusOK)
+	_, err = x.answer.Write(document)
+	return err
 }
 
 // parameters documents a pattern's variables.

@@ -26,6 +26,7 @@ type exchange struct {
 	ctx    context.Context
 	call   *Call
 	query  url.Values
+	form   url.Values // of rows that take one
 	body   io.Reader
 	status int
 	answer bytes.Buffer

@@ -22,7 +22,8 @@ import (
 // An exchange is a line "who METHOD path", the request's body, a line "---", the expected status, and the expected body
 // as JSON or, if it is none, as text. Exchanges are separated by "===", comments start with "#". Who is a user, who
 // then has a session, "nobody", or a user with the scopes of a token: alice/repo:read,repo:write. "push ns/repo tag"
-// in place of an exchange pushes a manifest. In an expected body "<word>" stands for anything of a form, see forms.
+// in place of an exchange pushes a manifest. {name} in a path is what
+// an earlier answer said under that name. In an expected body "<word>" stands for anything of a form, see forms.
 func TestGolden(t *testing.T) {
 	files := must(filepath.Glob("testdata/golden/*.txt"))(t)
 	if len(files) == 0 {
@@ -41,7 +42,7 @@ func TestGolden(t *testing.T) {
 					w.user("alice")
 					w.user("bob")
 				}
-				players := &players{w: w, clients: map[string]*client{}}
+				players := &players{w: w, clients: map[string]*client{}, said: map[string]string{}}
 				for _, step := range steps {
 					step.run(t, players)
 				}
@@ -61,6 +62,9 @@ var forms = map[string]*regexp.Regexp{
 	"<app>":      regexp.MustCompile(`^[A-Z0-9]{120}$`),
 	"<password>": regexp.MustCompile(`^[A-Z0-9]{32}$`),
 	"<any>":      regexp.MustCompile(`^.+$`),
+	"<uuid>":     regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`),
+	"<client>":   regexp.MustCompile(`^[A-Z0-9]{20}$`),
+	"<iso>":      regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`),
 }
 
 type step struct {
@@ -113,6 +117,24 @@ func parseStep(t *testing.T, file string, line int, block string) step {
 type players struct {
 	w       *world
 	clients map[string]*client
+	said    map[string]string // texts that answers held by name, for {name} in a path
+}
+
+// fill puts what answers said into a path.
+func (p *players) fill(path string) string {
+	for name, text := range p.said {
+		path = strings.ReplaceAll(path, "{"+name+"}", text)
+	}
+	return path
+}
+
+func (p *players) remember(body string) {
+	members, _ := parsed(body).(map[string]any)
+	for name, value := range members {
+		if text, ok := value.(string); ok {
+			p.said[name] = text
+		}
+	}
 }
 
 func (p *players) get(who string) *client {
@@ -137,7 +159,8 @@ func (s step) run(t *testing.T, p *players) {
 		p.w.tag(must(p.w.registry.Repository(t.Context(), namespace, name))(t), s.tagged)
 		return
 	}
-	a := p.get(s.who).do(s.method, s.path, s.body)
+	a := p.get(s.who).do(s.method, p.fill(s.path), s.body)
+	p.remember(a.body)
 	if a.status != s.status {
 		t.Errorf("line %d: %s %s %s: status %d, want %d\n%s", s.line, s.who, s.method, s.path, a.status, s.status, a.body)
 		return

@@ -52,7 +52,7 @@ type permitted struct {
 }
 
 // The permission table, by hand from rest-api.md. {org}, {repo} and {ns} stand for the object.
-var permissionTable = slices.Concat(corePermissions, instancePermissions, peoplePermissions(), auditPermissions)
+var permissionTable = slices.Concat(corePermissions, instancePermissions, peoplePermissions(), auditPermissions, organizationPermissions)
 
 var corePermissions = []permitted{
 	{id: "getOpenAPI", path: "/api/v1/openapi.json", status: 200, own: anyone},
@@ -111,7 +111,7 @@ func TestEveryRouteIsInThePermissionTable(t *testing.T) {
 // TestPermissions walks the table on one database: the decision is made outside of it, and its facts are read by
 // queries that package access tests on all.
 func TestPermissions(t *testing.T) {
-	s := &stage{w: newWorld(t, dbtest.Open(t, dbtest.SQLite), withAuditor), clients: map[string]*client{}}
+	s := &stage{w: newWorld(t, dbtest.Open(t, dbtest.SQLite), withAuditor, withInviter), clients: map[string]*client{}}
 	s.set()
 	for _, row := range permissionTable {
 		route := s.w.api.rows[row.id]
@@ -268,13 +268,8 @@ func (s *stage) organization(name, owner string) {
 	t.Helper()
 	if _, err := s.w.identity.Account(ctx, name); err != nil {
 		s.w.organization(name, owner)
-		id := s.w.account(name).ID
-		for team, role := range map[string]identity.TeamRole{"devs": identity.TeamMember, "makers": identity.TeamCreator, "docs": identity.TeamMember} {
-			if _, _, err := s.w.identity.SetTeam(ctx, id, team, role, nil); err != nil {
-				t.Fatal(err)
-			}
-		}
 	}
+	s.teams(name)
 	if name == "acme" {
 		s.join(name, "owners", "zed") // so that alice is not the only owner
 		s.join(name, "owners", "alice")

@@ -83,10 +83,14 @@ type createPrototypeInput struct {
 			Name string `json:"name" maxLength:"255"`
 			Kind string `json:"kind" enum:"user,team"`
 		} `json:"delegate"`
-		ActivatingUser *struct {
-			Name string `json:"name" maxLength:"255"`
-		} `json:"activating_user,omitempty" nullable:"true"`
+		ActivatingUser *activatingUser `json:"activating_user,omitempty"`
 	}
+}
+
+// activatingUser says whose repositories a default permission is for; null is everybody's.
+type activatingUser struct {
+	_    struct{} `nullable:"true"`
+	Name string   `json:"name" maxLength:"255"`
 }
 
 func (a *API) createPrototype(ctx context.Context, c *Call, in *createPrototypeInput) (*prototypeOutput, error) {

@@ -1,4 +1,5 @@
-// Package rest answers /api/v1 and /csrf_token: Quay's API, by Quay's contract.
+// Package rest answers /api/v1, /csrf_token and /oauth: Quay's API and its pages for authorizing applications, by
+// Quay's contract.
 //
 // Every operation is a row (route) that says method, path, permission and limits; router, OpenAPI document, metrics
 // label and the permission test are derived from the rows. A request's path is parsed once, and its permission is
@@ -97,7 +98,7 @@ type Mailer interface {
 	ChangeAddress(ctx context.Context, to, name, link string, life time.Duration) error
 }
 
-// API is the handler of everything below /api, and of /csrf_token.
+// API is the handler of everything below /api and /oauth, and of /csrf_token.
 type API struct {
 	options  Options
 	table    table
@@ -152,7 +153,7 @@ func (a *API) routes() []*route {
 		a.documentRoutes(), a.sessionRoutes(), a.userRoutes(), a.organizationRoutes(), a.robotRoutes(),
 		a.repositoryRoutes(), a.permissionRoutes(), a.tagRoutes(),
 		a.memberRoutes(), a.teamRoutes(), a.inviteRoutes(), a.prototypeRoutes(), a.robotGrantRoutes(),
-		a.applicationRoutes(), a.applicationTokenRoutes(), a.authorizationRoutes(),
+		a.applicationRoutes(), a.applicationTokenRoutes(), a.authorizationRoutes(), a.consentRoutes(),
 		a.laterRoutes(),
 		a.registrationRoutes(), a.accountRoutes(), a.notificationRoutes(), a.appTokenRoutes(), a.messageRoutes(),
 		a.superUserRoutes(), a.superOrganizationRoutes(),

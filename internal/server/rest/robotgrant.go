@@ -33,13 +33,13 @@ func (a *API) listRobotGrants(ctx context.Context, c *Call, _ *struct{}) (*grant
 	return a.grants(ctx, owner.ID, access.Subject{AccountID: r.ID})
 }
 
-// trustRule is an entry of a federation. Its members are checked by hand: a missing one has an answer of its own.
-type trustRule struct {
+// sentTrustRule is an entry of a federation. Its members are checked by hand: a missing one has an answer of its own.
+type sentTrustRule struct {
 	Issuer  string `json:"issuer,omitempty" maxLength:"2048"`
 	Subject string `json:"subject,omitempty" maxLength:"2048"`
 }
 
-type federationInput struct{ Body []trustRule }
+type federationInput struct{ Body []sentTrustRule }
 
 type federationOutput struct{ Body []identity.TrustRule }
 

@@ -29,6 +29,8 @@ type route struct {
 	Browser    bool // browsers may fetch it without X-Requested-With
 	Images     bool // does not stand on application repositories
 	Aborts     bool // who lacks the right is answered {"error": …} instead of a problem object
+	Form       bool // takes a form (application/x-www-form-urlencoded); its _csrf_token counts
+	Basic      bool // a user's name and password by HTTP Basic count
 	Messages   bool // a bad request is answered {"message": …} instead of a problem object
 
 	Handler registrar

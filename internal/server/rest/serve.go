@@ -56,6 +56,9 @@ func (a *API) run(ctx context.Context, x *exchange) error {
 	if err := a.checkBrowser(x); err != nil {
 		return err
 	}
+	if err := x.readForm(ctx); err != nil {
+		return err
+	}
 	ctx, err := a.authenticate(ctx, x)
 	if err != nil {
 		return err

@@ -12,17 +12,8 @@ import (
 // Inviter tells somebody by mail of an invitation to a team. It is called after the invitation was stored; when it
 // fails the invitation stays, and asking for it once more sends it once more.
 type Inviter interface {
-	InviteToTeam(ctx context.Context, i TeamInvitation) error
-}
-
-// TeamInvitation is what a mail about an invitation says.
-type TeamInvitation struct {
-	Address      string // where the mail goes
-	User         string // the invited user; empty when an address was invited
-	Inviter      string
-	Organization string
-	Team         string
-	Code         string // for /confirminvite?code= and PUT /api/v1/teaminvite/{code}; a secret
+	// Invite sends a letter to an address. The link accepts the invitation and is a secret.
+	Invite(ctx context.Context, to, organization, team, inviter, link string) error
 }
 
 func (a *API) inviteRoutes() []*route {
@@ -64,10 +55,8 @@ func (a *API) invite(ctx context.Context, c *Call, team string, who identity.Acc
 	if address == "" {
 		return nil // an account without an address finds the invitation in the console
 	}
-	err = a.options.Inviter.InviteToTeam(ctx, TeamInvitation{
-		Address: address, User: who.Name, Inviter: c.Principal.Account.Name, Organization: c.Organization.Name, Team: team, Code: made.Code,
-	})
-	if err != nil {
+	link := c.Record.URL("/confirminvite?code=" + made.Code)
+	if err := a.options.Inviter.Invite(ctx, address, c.Organization.Name, team, c.Principal.Account.Name, link); err != nil {
 		return problem.Wrap(err, problem.Unavailable, "The invitation is stored but could not be sent by mail; invite again to send it again")
 	}
 	return nil
