@@ -2,10 +2,7 @@ package app
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/longshore-registry/longshore/internal/access"
@@ -19,6 +16,7 @@ import (
 	"github.com/longshore-registry/longshore/internal/registry/manifest"
 	"github.com/longshore-registry/longshore/internal/server"
 	"github.com/longshore-registry/longshore/internal/server/distribution"
+	"github.com/longshore-registry/longshore/internal/server/live"
 	"github.com/longshore-registry/longshore/internal/server/rest"
 )
 
@@ -32,19 +30,21 @@ type parts struct {
 	identity     *identity.Service
 	access       *access.Authority
 	tokens       *bearer.Authority
+	events       *live.Hub
 	content      *content.Store
 	registry     *registry.Registry
 	distribution http.Handler
-	api          http.Handler
+	api          *rest.API
+	stop         context.CancelFunc // begins to stop the program
 	checks       []server.Check
 	background   []func(context.Context) error
 }
 
 func (s *parts) close() { _ = s.db.Close() }
 
-// build makes every part from the configuration. Nothing listens yet.
-func (i *installation) build(ctx context.Context) (_ *parts, err error) {
-	s := &parts{}
+// build makes every part from the configuration. Nothing listens yet. stop is called when a superuser stops the program.
+func (i *installation) build(ctx context.Context, stop context.CancelFunc) (_ *parts, err error) {
+	s := &parts{stop: stop, events: live.NewHub()}
 	if s.db, err = i.openDatabase(ctx, false); err != nil {
 		return nil, err
 	}
@@ -80,6 +80,7 @@ func (i *installation) buildPeople(ctx context.Context, s *parts) (err error) {
 	s.tokens, err = bearer.New(ctx, bearer.Options{
 		DB: s.db, DatabaseSecretKey: c.Keys.DatabaseSecret.Reveal(), Service: c.Server.InstanceKeyName,
 		KeyLifetime: c.Server.InstanceKeyLife, Refresh: c.Server.InstanceKeyRenew, MaxFresh: c.Login.TokenMaxAge, Clock: i.seams.now, Log: i.log,
+		Unapproved: c.Server.UnapprovedKeyLife, Expired: c.Server.ExpiredKeyLife, SuperUsers: s.access.SuperUsers,
 	})
 	s.background = append(s.background, s.identity.Run, s.tokens.Run)
 	return err
@@ -102,7 +103,7 @@ func (i *installation) buildContent(ctx context.Context, s *parts) error {
 	}); err != nil {
 		return err
 	}
-	s.background = append(s.background, func(ctx context.Context) error { return i.reapUploads(ctx, s.content) })
+	s.background = append(s.background, func(ctx context.Context) error { return i.reapUploads(ctx, s.content) }, s.content.RunMeasure, s.stopEvents)
 	s.registry, err = registry.New(registry.Options{
 		DB: s.db, Content: s.content, Lease: c.Registry.PushProtection, SparseIndex: c.Registry.SparseIndex,
 		Expiry: registry.Expiry{Min: c.Tags.LabelMinimum, Max: c.Tags.LabelMaximum}, Names: i.names(), Clock: i.seams.now, Log: i.log,
@@ -113,6 +114,13 @@ func (i *installation) buildContent(ctx context.Context, s *parts) error {
 		},
 	})
 	return err
+}
+
+// stopEvents ends the streams of events when the program stops: it waits for requests in flight.
+func (s *parts) stopEvents(ctx context.Context) error {
+	<-ctx.Done()
+	s.events.Stop()
+	return nil
 }
 
 // reapUploads removes uploads that nobody continued, until the context ends.
@@ -150,7 +158,7 @@ func (i *installation) buildServers(_ context.Context, s *parts) error {
 		audience = defaultAudience
 	}
 	v2, err := distribution.New(distribution.Options{
-		Registry: s.registry, Content: s.content, Access: s.access, Identity: s.identity, Tokens: s.tokens,
+		Registry: s.registry, Content: s.content, Access: s.access, Identity: s.identity, Tokens: s.tokens, Events: s.events,
 		Service: audience, Names: i.names(), RecoveryMode: c.Server.RecoveryMode, AdvertiseV2: c.Registry.Advertised,
 		BlacklistV2: c.Registry.BlockedDockers, PublicCatalog: c.Registry.PublicCatalog, ReferrersAPI: c.Registry.Referrers,
 		SparseIndex: c.Registry.SparseIndex, CreatePublic: !c.Push.PrivateRepositories,
@@ -172,25 +180,8 @@ func (i *installation) restOptions(s *parts) rest.Options {
 		Cookie:  rest.Cookie{Name: c.Session.CookieName, Secure: c.Session.CookieSecure, Persistent: c.Session.Permanent, Life: c.Session.Timeout},
 		XHROnly: c.Server.BrowserCallsXHR, Origins: c.Server.CORSOrigins,
 		Initialize: c.Accounts.Initialize, DirectLogin: c.Login.Direct, DatabaseAuth: true, Mailing: c.Mail.Enabled,
-		PublicNamespaces: c.Accounts.PublicNamespaces,
-	}
-}
-
-// checks are the parts that the health endpoints report, under Quay's names.
-func (i *installation) checks(s *parts) []server.Check {
-	return []server.Check{
-		{Name: "database", Instance: true, EndToEnd: true, Run: s.db.Ping},
-		{Name: "auth", Instance: true, EndToEnd: true, Run: func(ctx context.Context) error {
-			_, err := s.identity.HasUsers(ctx)
-			return err
-		}},
-		{Name: "storage", EndToEnd: true, Run: s.content.Check},
-		{Name: "disk_space", Instance: true, Run: func(context.Context) error {
-			_, err := os.Stat(i.data)
-			if errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-			return nil
-		}},
+		PublicNamespaces: c.Accounts.PublicNamespaces, Keys: s.tokens, Size: s.content, Events: s.events, UserEvents: c.Server.UserEvents,
+		Config: i.report.View, ConfigDump: c.Accounts.ConfigDump, RecoveryMode: c.Server.RecoveryMode, SparseIndex: c.Registry.SparseIndex,
+		HealthDebug: c.Server.HealthDebug, Changes: changes, Shutdown: s.stop,
 	}
 }

@@ -39,10 +39,12 @@ type Options struct {
 	Network      string        // "tcp", "tcp4" or "tcp6"
 	Grace        time.Duration // how long a shutdown waits for requests in flight
 
-	Distribution http.Handler // /v2 and /keys
-	API          http.Handler // /api/v1 and its companions
-	Root         http.Handler // everything else
+	Distribution http.Handler              // /v2 and /keys
+	API          http.Handler              // /api/v1 and its companions
+	Companion    func(escaped string) bool // whether a path that is not below /api is the API's; nil for /csrf_token alone
+	Root         http.Handler              // everything else
 	Checks       []Check
+	Health       HealthDetails
 	HealthDebug  secret.String // ENABLE_HEALTH_DEBUG_SECRET: who shows it is told what is unwell
 	Namespace    string        // metrics prefix, Quay's "quay"
 	Intake       int64         // bytes that bodies and answers may hold in memory; 0 for what fits the process
@@ -88,6 +90,7 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("GET /health/instance", instance)
 	mux.Handle("GET /status", endToEnd)
 	mux.Handle("GET /health/endtoend", endToEnd)
+	mux.Handle("GET /health/warning", s.health(func(c Check) bool { return c.Warning }))
 	mux.Handle("/", s.options.Root)
 	// The mux would clean paths and redirect; repository names and digests are parsed by their own matchers.
 	return s.observe(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -97,6 +100,10 @@ func (s *Server) Handler() http.Handler {
 		case "api", "csrf_token":
 			s.options.API.ServeHTTP(w, r)
 		default:
+			if s.options.Companion != nil && s.options.Companion(r.URL.EscapedPath()) {
+				s.options.API.ServeHTTP(w, r)
+				return
+			}
 			mux.ServeHTTP(w, r)
 		}
 	}))

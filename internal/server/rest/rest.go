@@ -1,4 +1,4 @@
-// Package rest answers /api/v1 and /csrf_token: Quay's API, by Quay's contract.
+// Package rest answers /api/v1 and the few paths beside it that belong to the API: Quay's API, by Quay's contract.
 //
 // Every operation is a row (route) that says method, path, permission and limits; router, OpenAPI document, metrics
 // label and the permission test are derived from the rows. A request's path is parsed once, and its permission is
@@ -20,11 +20,15 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/longshore-registry/longshore/internal/access"
+	"github.com/longshore-registry/longshore/internal/config"
 	"github.com/longshore-registry/longshore/internal/identity"
+	"github.com/longshore-registry/longshore/internal/identity/bearer"
 	"github.com/longshore-registry/longshore/internal/oauth"
 	"github.com/longshore-registry/longshore/internal/overview"
 	"github.com/longshore-registry/longshore/internal/problem"
 	"github.com/longshore-registry/longshore/internal/registry"
+	"github.com/longshore-registry/longshore/internal/secret"
+	"github.com/longshore-registry/longshore/internal/server/live"
 )
 
 // prefix is what every path of the API starts with.
@@ -37,6 +41,8 @@ type Options struct {
 	Registry *registry.Registry
 	Lists    *overview.Reader
 	OAuth    *oauth.Service
+	Keys     *bearer.Authority // service keys
+	Size     sizes             // the blob store, of which superusers ask the size
 
 	Secret  []byte // next_page tokens are sealed with a key made of it; SECRET_KEY
 	Version string // of the program, for the OpenAPI document
@@ -53,27 +59,45 @@ type Options struct {
 
 	PublicNamespaces []string // PUBLIC_NAMESPACES
 
-	ChangeTagWindow   bool    // FEATURE_CHANGE_TAG_EXPIRATION: namespaces choose how long deleted tags can be restored
-	Inviter           Inviter // sends invitations to teams; nil when no mail is sent, and then there are none
-	AssignTokens      bool    // FEATURE_ASSIGN_OAUTH_TOKEN: administrators offer tokens to users
-	RequireTeamInvite bool    // FEATURE_REQUIRE_TEAM_INVITE: with an Inviter, new members are asked first
+	ChangeTagWindow   bool          // FEATURE_CHANGE_TAG_EXPIRATION: namespaces choose how long deleted tags can be restored
+	Inviter           Inviter       // sends invitations to teams; nil when no mail is sent, and then there are none
+	AssignTokens      bool          // FEATURE_ASSIGN_OAUTH_TOKEN: administrators offer tokens to users
+	RequireTeamInvite bool          // FEATURE_REQUIRE_TEAM_INVITE: with an Inviter, new members are asked first
+	Config            config.View   // what may be shown of the configuration
+	ConfigDump        bool          // FEATURE_SUPERUSER_CONFIGDUMP
+	UserEvents        bool          // FEATURE_USER_EVENTS
+	RecoveryMode      bool          // ACCOUNT_RECOVERY_MODE
+	SparseIndex       bool          // FEATURE_SPARSE_INDEX
+	HealthDebug       secret.String // ENABLE_HEALTH_DEBUG_SECRET
+	Events            *live.Hub     // what tools do, for /realtime/user/subscribe; nil without UserEvents
+	Beat              time.Duration // of a stream of events; 0 for 20 s
+	Changes           string        // what changed from version to version, in Markdown
+	Shutdown          func()        // begins to stop the program; required
 }
 
-// API is the handler of everything below /api, and of /csrf_token.
+// API is the handler of everything below /api, and of what Serves says.
 type API struct {
 	options  Options
 	table    table
 	rows     map[string]*route // by operation id
 	huma     huma.API
-	document func() ([]byte, error) // the OpenAPI document
+	document func() ([]byte, error)   // the OpenAPI document
+	swagger  func() (*swagger, error) // the same as Swagger 2
 	sessions *sessions
 	pages    *pageTokens
 }
 
 // New builds the API from its rows. It fails when a row is incomplete: one without a permission would be a hole.
 func New(o Options) (*API, error) {
-	if o.Identity == nil || o.Access == nil || o.Registry == nil || o.Lists == nil || o.OAuth == nil || len(o.Secret) == 0 || o.Clock == nil {
+	if o.Identity == nil || o.Access == nil || o.Registry == nil || o.Lists == nil || o.OAuth == nil || o.Keys == nil || o.Size == nil ||
+		len(o.Secret) == 0 || o.Clock == nil || o.Shutdown == nil {
 		return nil, problem.New(problem.Internal, "the API needs its services, a secret and a clock")
+	}
+	if o.Beat <= 0 {
+		o.Beat = beatEvery
+	}
+	if o.UserEvents && o.Events == nil {
+		return nil, problem.New(problem.Internal, "FEATURE_USER_EVENTS is on, and there is nothing to take events from")
 	}
 	pages, err := newPageTokens(o.Secret, o.Clock)
 	if err != nil {
@@ -92,6 +116,7 @@ func New(o Options) (*API, error) {
 		r.Handler(a, a.huma, r)
 	}
 	hideDefaultErrors(a.huma.OpenAPI())
+	a.swagger = sync.OnceValues(a.buildSwagger)
 	a.document = sync.OnceValues(func() ([]byte, error) { return json.Marshal(a.huma.OpenAPI()) })
 	return a, nil
 }
@@ -104,7 +129,7 @@ func (a *API) routes() []*route {
 		a.repositoryRoutes(), a.permissionRoutes(), a.tagRoutes(),
 		a.memberRoutes(), a.teamRoutes(), a.inviteRoutes(), a.prototypeRoutes(), a.robotGrantRoutes(),
 		a.applicationRoutes(), a.applicationTokenRoutes(), a.authorizationRoutes(),
-		a.laterRoutes(),
+		a.laterRoutes(), a.superuserRoutes(), a.serviceKeyRoutes(), a.siteRoutes(), a.wellKnownRoutes(), a.eventRoutes(),
 	} {
 		all = append(all, resource...)
 	}
