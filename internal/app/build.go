@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/longshore-registry/longshore/internal/access"
+	"github.com/longshore-registry/longshore/internal/config"
 	"github.com/longshore-registry/longshore/internal/content"
 	blobfiles "github.com/longshore-registry/longshore/internal/content/fs"
 	"github.com/longshore-registry/longshore/internal/db"
@@ -181,7 +182,15 @@ func (i *installation) restOptions(s *parts) rest.Options {
 		XHROnly: c.Server.BrowserCallsXHR, Origins: c.Server.CORSOrigins,
 		Initialize: c.Accounts.Initialize, DirectLogin: c.Login.Direct, DatabaseAuth: true, Mailing: c.Mail.Enabled,
 		PublicNamespaces: c.Accounts.PublicNamespaces, Keys: s.tokens, Size: s.content, Events: s.events, UserEvents: c.Server.UserEvents,
-		Config: i.report.View, ConfigDump: c.Accounts.ConfigDump, RecoveryMode: c.Server.RecoveryMode, SparseIndex: c.Registry.SparseIndex,
+		Config: i.view(), ConfigDump: c.Accounts.ConfigDump, RecoveryMode: c.Server.RecoveryMode, SparseIndex: c.Registry.SparseIndex,
 		HealthDebug: c.Server.HealthDebug, Changes: changes, Shutdown: s.stop,
 	}
+}
+
+// view is what may be shown of the configuration.
+func (i *installation) view() config.View {
+	if i.report == nil { // it was made by hand
+		return config.View{}
+	}
+	return i.report.View
 }
