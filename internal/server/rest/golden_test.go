@@ -56,7 +56,8 @@ var forms = map[string]*regexp.Regexp{
 	"<digest>": regexp.MustCompile(`^sha256:[0-9a-f]{64}$`),
 	"<robot>":  regexp.MustCompile(`^[A-Z0-9]{64}$`),
 	"<oauth>":  regexp.MustCompile(`^[A-Za-z0-9]{40}$`),
-	"<any>":    regexp.MustCompile(`^.+$`),
+	"<pem>":    regexp.MustCompile(`^-----BEGIN [A-Z ]+-----\n(?s:.*)-----END [A-Z ]+-----\n$`),
+	"<any>":    regexp.MustCompile(`^(?s:.+)$`),
 }
 
 type step struct {
