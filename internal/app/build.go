@@ -12,6 +12,7 @@ import (
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/identity"
 	"github.com/longshore-registry/longshore/internal/identity/bearer"
+	"github.com/longshore-registry/longshore/internal/oauth"
 	"github.com/longshore-registry/longshore/internal/overview"
 	"github.com/longshore-registry/longshore/internal/registry"
 	"github.com/longshore-registry/longshore/internal/registry/manifest"
@@ -181,7 +182,7 @@ func (i *installation) restOptions(s *parts) rest.Options {
 		Cookie:  rest.Cookie{Name: c.Session.CookieName, Secure: c.Session.CookieSecure, Persistent: c.Session.Permanent, Life: c.Session.Timeout},
 		XHROnly: c.Server.BrowserCallsXHR, Origins: c.Server.CORSOrigins,
 		Initialize: c.Accounts.Initialize, DirectLogin: c.Login.Direct, DatabaseAuth: true, Mailing: c.Mail.Enabled,
-		PublicNamespaces: c.Accounts.PublicNamespaces, Keys: s.tokens, Size: s.content, Events: s.events, UserEvents: c.Server.UserEvents,
+		PublicNamespaces: c.Accounts.PublicNamespaces, OAuth: oauth.New(oauth.Options{DB: s.db, Identity: s.identity, Clock: i.seams.now}), Keys: s.tokens, Size: s.content, Events: s.events, UserEvents: c.Server.UserEvents,
 		Config: i.view(), ConfigDump: c.Accounts.ConfigDump, RecoveryMode: c.Server.RecoveryMode, SparseIndex: c.Registry.SparseIndex,
 		HealthDebug: c.Server.HealthDebug, Changes: changes, Shutdown: s.stop,
 	}
