@@ -147,3 +147,12 @@ func (x *Authority) IsSuperUser(ctx context.Context, p identity.Principal) (bool
 	}
 	return policy.SuperUsersEnabled && p.Account.Kind == identity.User && slices.Contains(policy.SuperUsers, p.Account.Name), nil
 }
+
+// SuperUsers gives the names of the super users: those of SUPER_USERS, or without them the first user's.
+func (x *Authority) SuperUsers(ctx context.Context) ([]string, error) {
+	policy, err := x.policyFor(ctx, identity.Principal{Account: identity.Account{Kind: identity.User}})
+	if err != nil || !policy.SuperUsersEnabled {
+		return nil, err
+	}
+	return policy.SuperUsers, nil
+}

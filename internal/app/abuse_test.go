@@ -88,7 +88,7 @@ func startTarget(t *testing.T, kind dbtest.Kind, change func(*config.Config)) *t
 	if err := i.prepare(); err != nil {
 		t.Fatal(err)
 	}
-	p, err := i.build(t.Context())
+	p, err := i.build(t.Context(), func() {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,15 +2,13 @@ package app
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"net/http"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/longshore-registry/longshore/internal/access"
 	"github.com/longshore-registry/longshore/internal/audit"
+	"github.com/longshore-registry/longshore/internal/config"
 	"github.com/longshore-registry/longshore/internal/content"
 	blobfiles "github.com/longshore-registry/longshore/internal/content/fs"
 	"github.com/longshore-registry/longshore/internal/db"
@@ -24,6 +22,7 @@ import (
 	"github.com/longshore-registry/longshore/internal/registry/manifest"
 	"github.com/longshore-registry/longshore/internal/server"
 	"github.com/longshore-registry/longshore/internal/server/distribution"
+	"github.com/longshore-registry/longshore/internal/server/live"
 	"github.com/longshore-registry/longshore/internal/server/logexport"
 	"github.com/longshore-registry/longshore/internal/server/maillink"
 	"github.com/longshore-registry/longshore/internal/server/rest"
@@ -40,12 +39,14 @@ type parts struct {
 	identity     *identity.Service
 	access       *access.Authority
 	tokens       *bearer.Authority
+	events       *live.Hub
 	content      *content.Store
 	registry     *registry.Registry
 	distribution http.Handler
-	api          http.Handler
-	mail         *mail.Sender // nil: no mail is sent
-	mailLinks    http.Handler // nil likewise
+	api          *rest.API
+	stop         context.CancelFunc // begins to stop the program
+	mail         *mail.Sender       // nil: no mail is sent
+	mailLinks    http.Handler       // nil likewise
 	checks       []server.Check
 	exports      *logexport.Exporter
 	background   []func(context.Context) error
@@ -65,9 +66,9 @@ func (s *parts) close(ctx context.Context) {
 	_ = s.db.Close()
 }
 
-// build makes every part from the configuration. Nothing listens yet.
-func (i *installation) build(ctx context.Context) (_ *parts, err error) {
-	s := &parts{}
+// build makes every part from the configuration. Nothing listens yet. stop is called when a superuser stops the program.
+func (i *installation) build(ctx context.Context, stop context.CancelFunc) (_ *parts, err error) {
+	s := &parts{stop: stop, events: live.NewHub()}
 	if s.db, err = i.openDatabase(ctx, false); err != nil {
 		return nil, err
 	}
@@ -110,7 +111,8 @@ func (i *installation) buildPeople(ctx context.Context, s *parts) (err error) {
 	s.access = access.NewAuthority(i.accessOptions(s))
 	s.tokens, err = bearer.New(ctx, bearer.Options{
 		DB: s.db, DatabaseSecretKey: c.Keys.DatabaseSecret.Reveal(), Service: c.Server.InstanceKeyName,
-		KeyLifetime: c.Server.InstanceKeyLife, Refresh: c.Server.InstanceKeyRenew, MaxFresh: c.Login.TokenMaxAge, Clock: i.seams.now, Log: i.log,
+		Audit: s.log, KeyLifetime: c.Server.InstanceKeyLife, Refresh: c.Server.InstanceKeyRenew, MaxFresh: c.Login.TokenMaxAge, Clock: i.seams.now, Log: i.log,
+		Unapproved: c.Server.UnapprovedKeyLife, Expired: c.Server.ExpiredKeyLife, SuperUsers: s.access.SuperUsers,
 	})
 	s.background = append(s.background, s.identity.Run, s.tokens.Run)
 	return err
@@ -133,7 +135,7 @@ func (i *installation) buildContent(ctx context.Context, s *parts) error {
 	}); err != nil {
 		return err
 	}
-	s.background = append(s.background, func(ctx context.Context) error { return i.reapUploads(ctx, s.content) })
+	s.background = append(s.background, func(ctx context.Context) error { return i.reapUploads(ctx, s.content) }, s.content.RunMeasure, s.stopEvents)
 	s.registry, err = registry.New(registry.Options{
 		DB: s.db, Content: s.content, Lease: c.Registry.PushProtection, SparseIndex: c.Registry.SparseIndex,
 		Expiry: registry.Expiry{Min: c.Tags.LabelMinimum, Max: c.Tags.LabelMaximum}, Names: i.names(), Clock: i.seams.now, Log: i.log,
@@ -144,6 +146,13 @@ func (i *installation) buildContent(ctx context.Context, s *parts) error {
 		},
 	})
 	return err
+}
+
+// stopEvents ends the streams of events when the program stops: it waits for requests in flight.
+func (s *parts) stopEvents(ctx context.Context) error {
+	<-ctx.Done()
+	s.events.Stop()
+	return nil
 }
 
 // reapUploads removes uploads that nobody continued, until the context ends.
@@ -181,7 +190,7 @@ func (i *installation) buildServers(_ context.Context, s *parts) error {
 		audience = defaultAudience
 	}
 	v2, err := distribution.New(distribution.Options{
-		Registry: s.registry, Content: s.content, Access: s.access, Identity: s.identity, Tokens: s.tokens, Audit: s.log,
+		Registry: s.registry, Content: s.content, Access: s.access, Identity: s.identity, Tokens: s.tokens, Audit: s.log, Events: s.events,
 		AuditLogins: c.ActionLog.Logins, AuditLoginFailures: c.ActionLog.LoginFailures,
 		Service: audience, Names: i.names(), RecoveryMode: c.Server.RecoveryMode, AdvertiseV2: c.Registry.Advertised,
 		BlacklistV2: c.Registry.BlockedDockers, PublicCatalog: c.Registry.PublicCatalog, ReferrersAPI: c.Registry.Referrers,
@@ -250,6 +259,9 @@ func (i *installation) restOptions(s *parts) rest.Options {
 		LogExport: c.ActionLog.Export, LogCounts: c.ActionLog.Counts,
 		OAuth:           oauth.New(oauth.Options{DB: s.db, Identity: s.identity, Audit: s.log, MaxTokens: c.Accounts.MaxApplicationTokens, Clock: i.seams.now}),
 		ChangeTagWindow: c.Tags.ChangeWindow, RequireTeamInvite: c.Accounts.RequireTeamInvite, AssignTokens: c.Accounts.AssignTokens,
+		Keys: s.tokens, Size: s.content, Events: s.events, UserEvents: c.Server.UserEvents,
+		Config: i.view(), ConfigDump: c.Accounts.ConfigDump, RecoveryMode: c.Server.RecoveryMode, SparseIndex: c.Registry.SparseIndex,
+		HealthDebug: c.Server.HealthDebug, Changes: changes, Shutdown: s.stop,
 	}
 	if c.Accounts.BlockDomains {
 		o.Registration.BlockedDomains = c.Accounts.BlockedDomains
@@ -260,21 +272,10 @@ func (i *installation) restOptions(s *parts) rest.Options {
 	return o
 }
 
-// checks are the parts that the health endpoints report, under Quay's names.
-func (i *installation) checks(s *parts) []server.Check {
-	return []server.Check{
-		{Name: "database", Instance: true, EndToEnd: true, Run: s.db.Ping},
-		{Name: "auth", Instance: true, EndToEnd: true, Run: func(ctx context.Context) error {
-			_, err := s.identity.HasUsers(ctx)
-			return err
-		}},
-		{Name: "storage", EndToEnd: true, Run: s.content.Check},
-		{Name: "disk_space", Instance: true, Run: func(context.Context) error {
-			_, err := os.Stat(i.data)
-			if errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-			return nil
-		}},
+// view is what may be shown of the configuration.
+func (i *installation) view() config.View {
+	if i.report == nil { // it was made by hand
+		return config.View{}
 	}
+	return i.report.View
 }

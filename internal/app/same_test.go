@@ -53,7 +53,7 @@ func startRegistry(t *testing.T, kind dbtest.Kind, change func(*config.Config)) 
 	if err := i.prepare(); err != nil {
 		t.Fatal(err)
 	}
-	parts, err := i.build(t.Context())
+	parts, err := i.build(t.Context(), func() {})
 	if err != nil {
 		t.Fatal(err)
 	}

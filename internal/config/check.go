@@ -42,6 +42,7 @@ func (l *loader) finish() {
 	l.mail()
 	l.artifacts()
 	l.pageSize()
+	l.report.View = l.view()
 }
 
 // set reports whether a key has a usable value in the files.

@@ -43,6 +43,10 @@ type Server struct {
 	InstanceKeyName  string
 	InstanceKeyLife  time.Duration
 	InstanceKeyRenew time.Duration
+
+	UnapprovedKeyLife time.Duration // how long a service's key waits for approval
+	ExpiredKeyLife    time.Duration // how long an expired one stays
+	UserEvents        bool          // pages are told what the same person's tools do
 }
 
 // Network is the name of the network for net.Listen: "tcp4", "tcp6" or "tcp".
@@ -121,6 +125,7 @@ type Accounts struct {
 	RobotsOff             bool
 	RobotsWhitelist       []string // work although robots are off
 	AnonymousAccess       bool
+	ConfigDump            bool // superusers read the configuration through the API
 	Initialize            bool // POST /api/v1/user/initialize on an empty database
 	Registration          bool // people create accounts for themselves
 	InviteOnly            bool // and need an invitation for that

@@ -37,6 +37,7 @@ func (l *loader) unknown(parent, name string, f sourced) {
 		text += "; the nearest known key is " + near
 	}
 	l.report.Warnings = append(l.report.Warnings, Finding{f.file, f.Line, name, text})
+	l.strange = append(l.strange, name)
 }
 
 // set keeps a setting. A key given under two of its names must have the same value both times.

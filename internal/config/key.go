@@ -206,3 +206,24 @@ func notice(text string) option { return func(k *Key) { k.notice = text } }
 func deprecated(text string) option {
 	return func(k *Key) { k.notice, k.deprecated = text, true }
 }
+
+// Meaning is Means with all that the row says beside it: condition, other names, Quay's default, release.
+func (k Key) Meaning() string {
+	text := k.Means
+	if with := k.Under(); with != "" {
+		text += " Counts *" + with + "*."
+	}
+	if len(k.Aliases) > 0 {
+		text += " Also written `" + strings.Join(k.Aliases, "`, `") + "`."
+	}
+	if k.Kind == Used && k.Deprecated() {
+		text += " Deprecated."
+	}
+	if k.Quay != "" {
+		text += " Quay's default: " + k.Quay + "."
+	}
+	if k.Since != "" {
+		text += " (" + k.Since + ")"
+	}
+	return text
+}

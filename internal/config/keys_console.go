@@ -32,7 +32,7 @@ func consoleKeys() []Key {
 		warns("AVATAR_KIND", enum("local", "gravatar"), "local", "Where pictures of users come from."),
 		warns("CONTACT_INFO", texts(), "[]", "How to reach the administrators."),
 		warns("DOCUMENTATION_ROOT", httpURL(), "", "Where links to the documentation lead."),
-		warns("FOOTER_LINKS", anything(), "", "Links at the console's bottom.", since("3.14")),
+		warns("FOOTER_LINKS", openly(), "", "Links at the console's bottom.", since("3.14")),
 		accepted("TERMS_OF_SERVICE_URL", text(), "", "A link of the hosted service."),
 		accepted("FEATURE_UI_V2", boolean(), "", which),
 		accepted("DEFAULT_UI", text(), "", which, since("3.16"), inQuay("react")),
@@ -42,6 +42,6 @@ func consoleKeys() []Key {
 		accepted("FEATURE_UI_MODELCARD", boolean(), "", modelcard),
 		accepted("UI_MODELCARD_*", anything(), "", modelcard),
 		accepted("FEATURE_UI_DELAY_AFTER_WRITE", boolean(), "", "Quay's console waits after changes; a change is visible at once here."),
-		accepted("UI_DELAY_AFTER_WRITE_SECONDS", anything(), "", "Quay's console waits after changes; a change is visible at once here."),
+		accepted("UI_DELAY_AFTER_WRITE_SECONDS", openly(), "", "Quay's console waits after changes; a change is visible at once here."),
 	}
 }

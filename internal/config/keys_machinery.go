@@ -19,9 +19,9 @@ func frameworkKeys() []Key {
 		accepted("PROFILING_TYPE", anything(), "", "Profiles of Quay's processes; the administrative listener serves ours."),
 		accepted("HTTPCLIENT", anything(), "", "A Python object."),
 		accepted("DB_TRANSACTION_FACTORY", anything(), "", "A Python object."),
-		accepted("LOCAL_OAUTH_HANDLER", anything(), "", "Path of a page that shows an OAuth token."),
+		accepted("LOCAL_OAUTH_HANDLER", openly(), "", "Path of a page that shows an OAuth token."),
 		accepted("JWTPROXY_*", anything(), "", "A helper process, removed in Quay 3.8."),
-		accepted("CHANNEL_COLORS", anything(), "", "Colours in Quay's console."),
+		accepted("CHANNEL_COLORS", openly(), "", "Colours in Quay's console."),
 	}
 }
 

@@ -37,7 +37,8 @@ func cacheKeys() []Key {
 		accepted("BUILDLOGS_OPTIONS", anything(), "", "Options of Quay's build log store."),
 		accepted("BUILDLOGS_MODULE_AND_CLASS", anything(), "", "Python class of Quay's build log store."),
 		accepted("PULL_METRICS_REDIS", mapping(), "", "Redis for pull statistics"+noRedis, since("3.16"), inQuay("localhost, database 1")),
-		accepted("FEATURE_USER_EVENTS", boolean(), "true", "Live events for the console, which this version lacks.", since("3.15")),
+		used("FEATURE_USER_EVENTS", boolean(), "true", func(c *Config) *bool { return &c.Server.UserEvents },
+			"Pages are told what the same person's container tools do; each process tells of what it serves itself.", since("3.15")),
 		accepted("DATA_MODEL_CACHE_CONFIG", mapping(), "", "Quay's cache; here each process caches by itself.", inQuay("memcached")),
 	}
 }

@@ -56,6 +56,7 @@ type loader struct {
 	order    []string           // the keys of settings, in the order of the files
 	found    map[string]bool    // rows that a refusal or warning was given for
 	bad      map[string]bool    // rows whose value cannot be used
+	strange  []string           // what is set and in no row
 }
 
 // setting is a key with the value it was given.

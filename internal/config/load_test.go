@@ -26,7 +26,8 @@ func TestWithoutAFileTheDefaultsAreInEffect(t *testing.T) {
 	}
 	day := 24 * time.Hour
 	want := Config{
-		Server:   Server{IPVersion: "IPv4", CORSOrigins: []string{"*"}, BrowserCallsXHR: true, InstanceKeyName: "quay", InstanceKeyLife: 2 * time.Hour, InstanceKeyRenew: 55 * time.Minute},
+		Server: Server{IPVersion: "IPv4", CORSOrigins: []string{"*"}, BrowserCallsXHR: true, InstanceKeyName: "quay", InstanceKeyLife: 2 * time.Hour, InstanceKeyRenew: 55 * time.Minute,
+			UnapprovedKeyLife: day, ExpiredKeyLife: 7 * day, UserEvents: true},
 		TLS:      TLS{Protocols: []string{"TLSv1.2", "TLSv1.3"}},
 		Database: Database{ConnectTimeout: 10 * time.Second},
 		Accounts: Accounts{SuperUsersOn: true, SuperUsers: []string{}, ReadOnlySuperUsers: []string{}, RobotsWhitelist: []string{}, AnonymousAccess: true,

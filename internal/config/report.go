@@ -47,6 +47,7 @@ type Report struct {
 	Refusals []Finding // values that ask for what this version lacks and must not be without: it does not start either
 	Warnings []Finding // unknown keys, deprecated ones, missing features that only cost convenience
 	Ignored  []Finding // set to something else than the default, without effect here
+	View     View      // what others may see of it
 }
 
 // OK reports whether the program may start.

@@ -130,6 +130,13 @@ func anything() valueType[string] {
 		read: func(_ *reader, n *document.Node) string { return render(n) }}
 }
 
+// openly is anything of which it is known that it holds no secret.
+func openly() valueType[string] {
+	t := anything()
+	t.secret = false
+	return t
+}
+
 // mapping is a map whose content only the missing feature understands.
 func mapping() valueType[string] {
 	return valueType[string]{name: "map", allowed: "a map", schema: object{"type": "object"},

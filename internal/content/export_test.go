@@ -63,3 +63,9 @@ func (s *Store) published(ctx context.Context, o Owner, id string, c Chunk, want
 	}
 	return h, err
 }
+
+// MeasureBatch is how many blobs one statement adds up.
+const MeasureBatch = measureBatch
+
+// MeasureIfAsked does once what RunMeasure does whenever somebody asks.
+func (s *Store) MeasureIfAsked(ctx context.Context) error { return s.measureIfAsked(ctx) }

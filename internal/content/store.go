@@ -62,7 +62,8 @@ type Store struct {
 	// SQLite: then claims live in memory alone.
 	holder  string
 	claims  claims
-	buffers sync.Pool // of *[bufferBytes]byte
+	buffers sync.Pool     // of *[bufferBytes]byte
+	asked   chan struct{} // tells RunMeasure that there is something to do
 }
 
 // place is a location with its row.
@@ -84,6 +85,7 @@ func NewStore(ctx context.Context, o Options) (*Store, error) {
 	}
 	s.buffers.New = func() any { return new([bufferBytes]byte) }
 	s.claims.held = map[string]chan struct{}{}
+	s.asked = make(chan struct{}, 1)
 	if s.lease <= 0 {
 		s.lease = defaultLease
 	}

@@ -99,8 +99,12 @@ func (s *Server) finish(r *http.Request, rec *record.Record, out *responseWriter
 	if !s.log.Enabled(r.Context(), level) {
 		return
 	}
+	path := r.URL.Path
+	if rec.Path != "" {
+		path = rec.Path
+	}
 	attrs := [...]slog.Attr{
-		slog.String("request", rec.ID), slog.String("method", cut(r.Method)), slog.String("path", cut(r.URL.Path)),
+		slog.String("request", rec.ID), slog.String("method", cut(r.Method)), slog.String("path", cut(path)),
 		slog.String("route", rec.Route), slog.Int("status", out.status), slog.Int64("bytes", out.bytes),
 		slog.Int64("us", took.Microseconds()), slog.String("client", rec.ClientIP.String()),
 		slog.String("actor", rec.Actor), slog.String("agent", cut(r.UserAgent())), {}, {},

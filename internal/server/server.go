@@ -40,12 +40,14 @@ type Options struct {
 	Network      string        // "tcp", "tcp4" or "tcp6"
 	Grace        time.Duration // how long a shutdown waits for requests in flight
 
-	Distribution http.Handler // /v2 and /keys
-	API          http.Handler // /api/v1 and its companions
-	MailLinks    http.Handler // /confirm and /recovery; nil: no mail is sent, and so nothing leads there
-	Exports      http.Handler // /exportedlogs; nil: there are none
-	Root         http.Handler // everything else
+	Distribution http.Handler              // /v2 and /keys
+	API          http.Handler              // /api/v1 and its companions
+	MailLinks    http.Handler              // /confirm and /recovery; nil: no mail is sent, and so nothing leads there
+	Exports      http.Handler              // /exportedlogs; nil: there are none
+	Companion    func(escaped string) bool // whether a path that is not below /api is the API's; nil for /csrf_token alone
+	Root         http.Handler              // everything else
 	Checks       []Check
+	Health       HealthDetails
 	HealthDebug  secret.String      // ENABLE_HEALTH_DEBUG_SECRET: who shows it is told what is unwell
 	ActionLog    func() audit.Stats // the action log's figures; nil: there is none
 	Namespace    string             // metrics prefix, Quay's "quay"
@@ -95,6 +97,7 @@ func (s *Server) Handler() http.Handler {
 	if s.options.Exports != nil {
 		mux.Handle("GET /exportedlogs/{id}", s.options.Exports)
 	}
+	mux.Handle("GET /health/warning", s.health(func(c Check) bool { return c.Warning }))
 	mux.Handle("/", s.options.Root)
 	// The mux would clean paths and redirect; repository names and digests are parsed by their own matchers.
 	return s.observe(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -106,6 +109,10 @@ func (s *Server) Handler() http.Handler {
 		case "confirm", "recovery":
 			s.mailLinks().ServeHTTP(w, r)
 		default:
+			if s.options.Companion != nil && s.options.Companion(r.URL.EscapedPath()) {
+				s.options.API.ServeHTTP(w, r)
+				return
+			}
 			mux.ServeHTTP(w, r)
 		}
 	}))

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -163,12 +164,17 @@ func TestHealthNamesWhatIsUnwell(t *testing.T) {
 	o.Checks = []Check{
 		{Name: "database", Instance: true, EndToEnd: true, Run: func(context.Context) error { return nil }},
 		{Name: "storage", EndToEnd: true, Run: func(context.Context) error { return errors.New("read-only file system") }},
+		{Name: "disk_space_warning", Warning: true, Run: func(context.Context) error { return nil }},
 	}
+	o.Health = HealthDetails{Provider: "file", Hostname: "here", Key: func() string { return "kid" }, Sees: func(r *http.Request) bool { return r.Header.Get("Cookie") == "root" }}
+	const details = `{"data":{"config_provider":"file","hostname":"here","is_testing":false,"local_service_key_id":"kid","notes":{"storage":"read-only file system"},` +
+		`"services":{"database":true,"storage":false},"services_expanded":{"database":{"status":true},"storage":{"failure":"read-only file system","status":false}}},"status_code":503}`
 	o.HealthDebug = secret.New("tell me")
 	s, _ := New(o)
 	for path, want := range map[string]string{
 		"/status?debug=guess":     `{"data":{"services":{"database":true,"storage":false}},"status_code":503}`,
-		"/status?debug=tell%20me": `{"data":{"notes":{"storage":"read-only file system"},"services":{"database":true,"storage":false}},"status_code":503}`,
+		"/status?debug=tell%20me": details,
+		"/health/warning":         `{"data":{"services":{"disk_space_warning":true}},"status_code":200}`,
 		"/health/instance":        `{"data":{"services":{"database":true}},"status_code":200}`,
 		"/health":                 `{"data":{"services":{"database":true}},"status_code":200}`,
 		"/health/endtoend":        `{"data":{"services":{"database":true,"storage":false}},"status_code":503}`,
@@ -179,6 +185,32 @@ func TestHealthNamesWhatIsUnwell(t *testing.T) {
 		if got := strings.TrimSpace(w.Body.String()); got != want {
 			t.Errorf("%s answers %s, want %s", path, got, want)
 		}
+	}
+	for cookie, want := range map[string]bool{"root": true, "alice": false, "": false} {
+		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/status", nil)
+		r.Header.Set("Cookie", cookie)
+		s.Handler().ServeHTTP(w, r)
+		if got := strings.TrimSpace(w.Body.String()) == details; got != want {
+			t.Errorf("to %q: %s", cookie, w.Body)
+		}
+	}
+}
+
+func TestPathsBesideTheAPIAreItsOwn(t *testing.T) {
+	var log bytes.Buffer
+	o := options(nil, &log)
+	o.API = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { record.From(r.Context()).Path = "/hidden" })
+	o.Companion = func(path string) bool { return path == "/health/enabledebug/hunter2" }
+	s, _ := New(o)
+	for path, want := range map[string]int{"/health/enabledebug/hunter2": 200, "/health/enabledebug/other": 404} {
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		if w.Code != want {
+			t.Errorf("%s: %d", path, w.Code)
+		}
+	}
+	if strings.Contains(log.String(), "hunter2") || !strings.Contains(log.String(), "/hidden") {
+		t.Errorf("the log shows the path: %s", &log)
 	}
 }
 

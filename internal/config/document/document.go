@@ -80,6 +80,35 @@ func (n *Node) Get(name string) *Node {
 	return nil
 }
 
+// Value is the node as encoding/json writes it: integers keep all their digits.
+func (n *Node) Value() any {
+	switch n.Shape {
+	case Null:
+		return nil
+	case Bool:
+		return n.Text == "true"
+	case Int:
+		return json.Number(n.Text)
+	case Float:
+		if json.Valid([]byte(n.Text)) {
+			return json.Number(n.Text)
+		}
+	case List:
+		items := make([]any, 0, len(n.Items))
+		for _, i := range n.Items {
+			items = append(items, i.Value())
+		}
+		return items
+	case Map:
+		fields := make(map[string]any, len(n.Fields))
+		for _, f := range n.Fields {
+			fields[f.Name] = f.Value.Value()
+		}
+		return fields
+	}
+	return n.Text
+}
+
 // IsEmpty reports whether the node holds nothing: null, an empty text, list or map.
 func (n *Node) IsEmpty() bool {
 	switch n.Shape {

@@ -27,7 +27,7 @@ func TestTheCommittedFilesAreCurrent(t *testing.T) {
 }
 
 func TestTheSchemaHasEveryKeyWithAType(t *testing.T) {
-	text, err := jsonSchema(config.Chapters())
+	text, err := config.JSONSchema()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,7 @@ func generate(introFile string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	schema, err := jsonSchema(config.Chapters())
+	schema, err := config.JSONSchema()
 	if err != nil {
 		return nil, err
 	}

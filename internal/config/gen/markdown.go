@@ -24,7 +24,7 @@ func markdown(intro string, chapters []config.Chapter) []byte {
 	for _, c := range chapters {
 		fmt.Fprintf(&b, "\n## %s\n\n| Key | Type | Default | Kind | Meaning |\n|---|---|---|---|---|\n", c.Title)
 		for _, k := range c.Keys {
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", k.Name, cell(k.TypeName()), defaultCell(k), k.Kind, cell(meaning(k)))
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", k.Name, cell(k.TypeName()), defaultCell(k), k.Kind, cell(k.Meaning()))
 		}
 	}
 	return []byte(b.String())
@@ -35,26 +35,6 @@ func defaultCell(k config.Key) string {
 		return "–"
 	}
 	return "`" + cell(k.Default) + "`"
-}
-
-func meaning(k config.Key) string {
-	text := k.Means
-	if with := k.Under(); with != "" {
-		text += " Counts *" + with + "*."
-	}
-	if len(k.Aliases) > 0 {
-		text += " Also written `" + strings.Join(k.Aliases, "`, `") + "`."
-	}
-	if k.Kind == config.Used && k.Deprecated() {
-		text += " Deprecated."
-	}
-	if k.Quay != "" {
-		text += " Quay's default: " + k.Quay + "."
-	}
-	if k.Since != "" {
-		text += " (" + k.Since + ")"
-	}
-	return text
 }
 
 // cell keeps a text inside its cell.

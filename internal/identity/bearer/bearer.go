@@ -5,6 +5,9 @@
 // exactly of the form that Issue makes is refused: another algorithm, a key that it brings itself, a key that is not
 // this registry's own.
 //
+// The keys of services beside the registry stand in the same table: superusers make and approve them, services bring and
+// rotate their own. Such a key signs nothing here.
+//
 // A token says what was granted when it was issued. Whether its owner still exists, and still has the right, is asked
 // elsewhere: identity.Service.Current and access.Authority.Check.
 package bearer
@@ -65,14 +68,21 @@ type Options struct {
 	KeyLifetime       time.Duration // INSTANCE_SERVICE_KEY_EXPIRATION; 0 for 120 min
 	Refresh           time.Duration // INSTANCE_SERVICE_KEY_REFRESH; 0 for 55 min
 	MaxFresh          time.Duration // REGISTRY_JWT_AUTH_MAX_FRESH_S, the longest life of a token; 0 for 3,660 s
-	Clock             func() time.Time
-	Log               *slog.Logger // nil for none
+
+	Unapproved time.Duration                           // UNAPPROVED_SERVICE_KEY_TTL_SEC: how long a key waits for approval; 0 for a day
+	Expired    time.Duration                           // EXPIRED_SERVICE_KEY_TTL_SEC: how long an expired key stays in the table; 0 for a week
+	SuperUsers func(context.Context) ([]string, error) // who is told of keys that wait; nil for nobody
+	Audit      identity.Recorder                       // of changes; nil records none
+
+	Clock func() time.Time
+	Log   *slog.Logger // nil for none
 }
 
 // Authority issues and verifies tokens. Its methods may be called concurrently.
 type Authority struct {
 	options  Options
 	db       *db.DB
+	audit    identity.Recorder
 	read     db.Queryer // db, outside transactions
 	fields   *quaycrypt.Fields
 	keys     *aged.Cache[struct{}, keySet]
@@ -99,7 +109,7 @@ func New(ctx context.Context, o Options) (*Authority, error) {
 	}
 	o.DatabaseSecretKey = "" // nothing that may be printed keeps it
 	a := newVerifier(o, o.DB)
-	a.db, a.fields = o.DB, fields
+	a.db, a.fields, a.audit = o.DB, fields, o.Audit
 	o.DB.OnForeignCommit(a.keys.Drop)
 	if err := a.refresh(ctx); err != nil {
 		return nil, err
@@ -132,6 +142,18 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxFresh == 0 {
 		o.MaxFresh = 3660 * time.Second
+	}
+	if o.Unapproved == 0 {
+		o.Unapproved = 24 * time.Hour
+	}
+	if o.Expired == 0 {
+		o.Expired = 7 * 24 * time.Hour
+	}
+	if o.SuperUsers == nil {
+		o.SuperUsers = func(context.Context) ([]string, error) { return nil, nil }
+	}
+	if o.Audit == nil {
+		o.Audit = identity.NoRecord{}
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now

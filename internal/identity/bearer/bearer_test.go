@@ -187,7 +187,7 @@ func TestPublishedKeysHaveStates(t *testing.T) {
 		insert := func(kid string, expires, approved any) {
 			t.Helper()
 			_, err := d.Exec(t.Context(), `INSERT INTO service_key (kid, service, jwk, created_ms, expires_ms, approved_ms)
-				VALUES ($1, 'scanner', '{"kid":"x"}', 0, $2, $3)`, kid, expires, approved)
+				VALUES ($1, 'scanner', '{"kid":"x"}', $4, $2, $3)`, kid, expires, approved, db.Millis(c.Now()))
 			if err != nil {
 				t.Fatal(err)
 			}

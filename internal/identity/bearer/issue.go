@@ -45,3 +45,11 @@ func (a *Authority) signer() *signingKey {
 	defer a.mu.RUnlock()
 	return a.current
 }
+
+// SigningKey is the id of the key that this process signs with; empty while there is none.
+func (a *Authority) SigningKey() string {
+	if key := a.signer(); key != nil {
+		return key.kid
+	}
+	return ""
+}

@@ -51,7 +51,8 @@ func (a *Authority) Key(ctx context.Context, service, kid string) (PublicKey, er
 	}
 	var jwk string
 	var approved, expires sql.NullInt64
-	err := a.read.QueryRow(ctx, `SELECT jwk, approved_ms, expires_ms FROM service_key WHERE kid = $1 AND service = $2`, kid, service).
+	err := a.read.QueryRow(ctx, `SELECT k.jwk, k.approved_ms, k.expires_ms FROM service_key k
+		WHERE `+notStale+` AND k.kid = $2 AND k.service = $3`, a.staleBefore(), kid, service).
 		Scan(&jwk, &approved, &expires)
 	if errors.Is(err, db.ErrNoRows) {
 		return PublicKey{}, unknownKey()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/longshore-registry/longshore/internal/db"
+	"github.com/longshore-registry/longshore/internal/problem"
 )
 
 const (
@@ -14,11 +15,8 @@ const (
 	// publishAhead is how long a new key is in the table before anything is signed with it: longer than the age at
 	// which every replica has read the table again.
 	publishAhead = keysAge + 5*time.Second
-	// keepExpired is how long expired keys stay for the key endpoints to call them expired, as in Quay.
-	keepExpired   = 7 * 24 * time.Hour
-	keyLock       = 1 << 55 // LockNamespace id of the making of service keys; no account has it
-	keyName       = "registry tokens"
-	automaticType = "Automatic" // approval type (rest-api §22)
+	keyLock      = 1 << 55 // LockNamespace id of the making of service keys; no account has it
+	keyName      = "registry tokens"
 )
 
 // Run replaces the signing key in time until ctx ends. While the database is away it goes on with the old one.
@@ -46,6 +44,9 @@ func (a *Authority) refresh(ctx context.Context) error {
 	a.mu.RLock()
 	current, next := a.current, a.next
 	a.mu.RUnlock()
+	if current != nil && a.withdrawn(ctx, current.kid) {
+		current = nil
+	}
 	switch {
 	case current != nil && next != nil && (now.Sub(next.created) >= publishAhead || a.ends(current, now)):
 		current, next = next, nil
@@ -68,6 +69,12 @@ func (a *Authority) refresh(ctx context.Context) error {
 	return nil
 }
 
+// withdrawn reports whether somebody took the key out of the table, or made it end.
+func (a *Authority) withdrawn(ctx context.Context, kid string) bool {
+	_, err := a.key(ctx, kid)
+	return problem.Is(err, problem.Unauthenticated)
+}
+
 // ends reports whether a token of now would outlive the key.
 func (a *Authority) ends(key *signingKey, now time.Time) bool {
 	return key.expires.Before(now.Add(min(tokenLifetime, a.options.MaxFresh)))
@@ -88,7 +95,7 @@ func (a *Authority) obtain(ctx context.Context, now time.Time) (*signingKey, err
 		if key, err = a.createTx(ctx, tx, now); err != nil {
 			return err
 		}
-		return a.removeExpiredTx(ctx, tx, now)
+		return a.removeStaleTx(ctx, tx, now)
 	})
 	if err != nil {
 		return nil, err
@@ -131,18 +138,24 @@ func (a *Authority) createTx(ctx context.Context, tx db.Tx, now time.Time) (*sig
 			(kid, service, name, jwk, private_key, created_ms, expires_ms, rotation_s, approval_type, approved_ms)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $6)`,
 		kid, a.options.Service, keyName, string(jwk), sealed, db.Millis(now), db.Millis(expires),
-		int64(a.options.KeyLifetime/time.Second), automaticType)
+		int64(a.options.KeyLifetime/time.Second), approvedBySystem)
 	if err != nil {
 		return nil, fmt.Errorf("store a service key: %w", err)
 	}
 	return newSigner(kid, private, now, expires)
 }
 
-func (a *Authority) removeExpiredTx(ctx context.Context, tx db.Tx, now time.Time) error {
-	_, err := tx.Exec(ctx, `DELETE FROM service_key WHERE service = $1 AND private_key IS NOT NULL AND expires_ms < $2`,
-		a.options.Service, db.Millis(now.Add(-keepExpired)))
+// removeStaleTx removes keys that nobody approved in time, with the notes about them, and keys that expired long ago. In
+// between, the key endpoints call them expired, as in Quay.
+func (a *Authority) removeStaleTx(ctx context.Context, tx db.Tx, now time.Time) error {
+	_, err := tx.Exec(ctx, `DELETE FROM service_key WHERE expires_ms < $1 OR approved_ms IS NULL AND created_ms <= $2`,
+		db.Millis(now.Add(-a.options.Expired)), a.staleBefore())
 	if err != nil {
-		return fmt.Errorf("remove expired service keys: %w", err)
+		return fmt.Errorf("remove old service keys: %w", err)
+	}
+	_, err = tx.Exec(ctx, `DELETE FROM notification WHERE kind = $1 AND created_ms <= $2 AND lookup_path IS NOT NULL`, noteKind, a.staleBefore())
+	if err != nil {
+		return fmt.Errorf("remove old notes about service keys: %w", err)
 	}
 	return nil
 }

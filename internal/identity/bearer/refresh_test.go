@@ -167,7 +167,7 @@ func TestExpiredKeysAreRemovedAfterAWeek(t *testing.T) {
 	d := dbtest.Open(t, dbtest.SQLite)
 	c := newClock()
 	newAuthority(t, d, c)
-	c.Add(120*time.Minute + keepExpired + time.Second)
+	c.Add(120*time.Minute + 7*24*time.Hour + time.Second)
 	newAuthority(t, d, c)
 	if n := countKeys(t, d); n != 1 {
 		t.Errorf("%d keys", n)

@@ -25,6 +25,7 @@ import (
 	"github.com/longshore-registry/longshore/internal/identity/bearer"
 	"github.com/longshore-registry/longshore/internal/problem"
 	"github.com/longshore-registry/longshore/internal/registry"
+	"github.com/longshore-registry/longshore/internal/server/live"
 	"github.com/longshore-registry/longshore/internal/server/record"
 )
 
@@ -38,6 +39,7 @@ type Options struct {
 	Identity *identity.Service
 	Tokens   *bearer.Authority
 	Audit    *audit.Log // nil: pulls and sign-ins are not recorded
+	Events   *live.Hub  // is told what people's tools do; nil for nobody
 
 	Service       string               // the tokens' audience: SERVER_HOSTNAME, or a constant without it; not empty
 	Names         registry.NameOptions // the same that Registry has

@@ -34,6 +34,9 @@ func (q *request) getManifest() error {
 		q.w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
+	if q.target.tag != "" && q.r.Method == http.MethodGet {
+		q.tell("pull_repo", q.target.namespace, q.target.name)
+	}
 	header.Set("Content-Type", m.MediaType)
 	header.Set("Content-Length", strconv.Itoa(len(m.Bytes)))
 	q.w.WriteHeader(http.StatusOK)
@@ -85,6 +88,7 @@ func (q *request) putManifest() error {
 	if len(more) > 0 {
 		header["Oci-Tag"] = slices.Clone(pushed.Tags)
 	}
+	q.tell("push_repo", q.target.namespace, q.target.name)
 	q.empty(http.StatusCreated)
 	return nil
 }

@@ -97,6 +97,9 @@ var general = map[string][]int{
 	"token":     {401, 401, 401, 401, 401, 401, 401}, // a bearer token is no credential there
 	"keys.list": {200, 200, 200, 200, 200, 200, 200},
 	"keys.get":  {404, 404, 404, 404, 404, 404, 404},
+	// A registry token is no JWT of a service, although it is signed by a key of the service quay.
+	"keys.put":    {400, 400, 400, 400, 400, 400, 400},
+	"keys.delete": {400, 403, 403, 403, 403, 403, 403},
 }
 
 func TestPermissions(t *testing.T) {
@@ -155,7 +158,8 @@ func newMatrix(t *testing.T, d *db.DB) *permissions {
 }
 
 func (m *permissions) general(t *testing.T, route distribution.Route) {
-	paths := map[string]string{"base": "/v2/", "catalog": "/v2/_catalog", "token": "/v2/auth", "keys.list": "/keys/services/quay/keys", "keys.get": "/keys/services/quay/keys/none"}
+	paths := map[string]string{"base": "/v2/", "catalog": "/v2/_catalog", "token": "/v2/auth", "keys.list": "/keys/services/quay/keys", "keys.get": "/keys/services/quay/keys/none",
+		"keys.put": "/keys/services/quay/keys/none", "keys.delete": "/keys/services/quay/keys/none"}
 	want, ok := general[route.Label]
 	if !ok {
 		t.Errorf("route %s has no line", route.Label)

@@ -63,6 +63,8 @@ func routes() []row {
 
 		{method: get, kind: kindKeys, need: needNothing, label: "keys.list", serve: (*request).listKeys},
 		{method: get, kind: kindKey, need: needNothing, label: "keys.get", serve: (*request).getKey},
+		{method: put, kind: kindKey, need: needNothing, label: "keys.put", serve: (*request).putKey},
+		{method: remove, kind: kindKey, need: needNothing, label: "keys.delete", serve: (*request).deleteKey},
 	}
 }
 

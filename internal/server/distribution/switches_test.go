@@ -281,5 +281,5 @@ func TestKeys(t *testing.T) {
 	if a := r.want(r.send(call{path: "/keys/services/other/keys"}), 200); string(a.body) != `{"keys":[]}` {
 		t.Errorf("%s", a.body)
 	}
-	r.want(r.send(call{method: "PUT", path: "/keys/services/quay/keys/x"}), 405)
+	r.want(r.send(call{method: "POST", path: "/keys/services/quay/keys/x"}), 405)
 }

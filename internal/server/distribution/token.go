@@ -63,6 +63,7 @@ func (q *request) issueToken() error {
 			return err
 		}
 	}
+	q.tellLogin(scopes)
 	q.json(http.StatusOK, tokenAnswer{
 		Token: token, AccessToken: token, ExpiresIn: int64(lifetime.Seconds()), IssuedAt: q.options.Clock().UTC().Format(time.RFC3339),
 	})
@@ -84,6 +85,7 @@ func (q *request) logIn(ctx context.Context) error {
 	principal, err := q.options.Identity.Login(ctx, username, secret)
 	if err != nil {
 		q.notLoggedIn(ctx, username, err)
+		q.tellFailure(username, err)
 		return err
 	}
 	q.principal, q.rec.Actor = principal, actorName(principal)

@@ -24,6 +24,7 @@ type Record struct {
 
 	Intake *intake.Hold // what is read into memory before it is acted on goes through it; nil outside of a listener
 
+	Path       string // what the log shows for the request's path, where that holds a secret; empty for the path itself
 	Route      string // the route's name, a label of bounded cardinality
 	Actor      string // account name, "(anonymous)" or empty
 	Credential string // kind of credential

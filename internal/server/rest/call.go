@@ -28,6 +28,10 @@ type Call struct {
 
 	registryWide bool   // the permission is about the registry as a whole
 	nextCSRF     string // told to the client when the session got a new CSRF token
+	// stream writes the body as it comes, in place of an answer that was held back.
+	stream  func(context.Context, http.ResponseWriter)
+	drop    func()        // gives up what a stream holds that is never written; nil without one
+	request *http.Request // for streams, which outlive the look at who calls
 }
 
 type callKey struct{}

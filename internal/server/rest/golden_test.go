@@ -61,10 +61,11 @@ var forms = map[string]*regexp.Regexp{
 	"<oauth>":    regexp.MustCompile(`^[A-Za-z0-9]{40}$`),
 	"<app>":      regexp.MustCompile(`^[A-Z0-9]{120}$`),
 	"<password>": regexp.MustCompile(`^[A-Z0-9]{32}$`),
-	"<any>":      regexp.MustCompile(`^.+$`),
+	"<any>":      regexp.MustCompile(`^(?s:.+)$`),
 	"<uuid>":     regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`),
 	"<client>":   regexp.MustCompile(`^[A-Z0-9]{20}$`),
 	"<iso>":      regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`),
+	"<pem>":      regexp.MustCompile(`^-----BEGIN [A-Z ]+-----\n(?s:.*)-----END [A-Z ]+-----\n$`),
 }
 
 type step struct {

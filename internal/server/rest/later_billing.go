@@ -1,11 +1,22 @@
 package rest
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/longshore-registry/longshore/internal/access"
+	"github.com/longshore-registry/longshore/internal/identity"
+)
 
 // laterBilling are FEATURE_BILLING's (rest-api §24): there is no hosted service, and so no plan.
 func laterBilling() []*route {
 	get, post := http.MethodGet, http.MethodPost
-	all := []*route{later(get, "/api/v1/plans/", "listPlans", "The plans that can be paid for", everybody())}
+	all := []*route{
+		later(get, "/api/v1/plans/", "listPlans", "The plans that can be paid for", everybody()),
+		later(get, "/api/v1/user/private", "getUserPrivateAllowed", "How many private repositories the plan allows", ownAccount()),
+		later(get, "/api/v1/organization/{orgname}/private", "getOrganizationPrivateAllowed", "The same of an organization",
+			need{onOrganization, access.CreateRepository, identity.ScopeRepoCreate}),
+		later(get, "/health/dbrevision", "getDatabaseRevisionHealth", "Whether the hosted service's database is migrated", everybody()),
+	}
 	for _, payer := range []struct {
 		base, name   string
 		read, change need

@@ -17,6 +17,7 @@ var laterKinds = map[string]permitted{
 	"member":        {own: "bob carol auditor " + owner, foreign: "auditor"},
 	"org-admin":     {own: owner},
 	"org-viewer":    {own: "auditor " + owner, foreign: "auditor"},
+	"creator":       {own: "carol alice repo:create"},
 	"account":       {own: accounts},
 	"account-read":  {own: accounts + " user:read"},
 	"superuser":     {own: "root", missing: "root", foreign: "root"},
@@ -155,6 +156,9 @@ org-admin     deleteProxyCacheConfig    /api/v1/organization/{org}/proxycache
 org-admin     validateProxyCacheConfig  /api/v1/organization/{org}/validateproxycache
 
 anybody       listPlans               /api/v1/plans/
+account       getUserPrivateAllowed          /api/v1/user/private
+creator       getOrganizationPrivateAllowed  /api/v1/organization/{org}/private
+anybody       getDatabaseRevisionHealth      /health/dbrevision
 account       getUserCard             /api/v1/user/card
 account       setUserCard             /api/v1/user/card
 account       getUserSubscription     /api/v1/user/plan

@@ -129,7 +129,10 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
-func withAuditor(s *settings) { s.policy.ReadOnlySuperUsers = []string{"auditor"} }
+func withAuditor(s *settings) {
+	s.policy.ReadOnlySuperUsers = []string{"auditor"}
+	s.options.ConfigDump = true
+}
 
 // stage is the world of the permission table, which is put back after each change.
 type stage struct {

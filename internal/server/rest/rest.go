@@ -1,5 +1,5 @@
-// Package rest answers /api/v1, /csrf_token and /oauth: Quay's API and its pages for authorizing applications, by
-// Quay's contract.
+// Package rest answers /api/v1, /oauth and the few paths beside them that belong to the API: Quay's API and its pages
+// for authorizing applications, by Quay's contract.
 //
 // Every operation is a row (route) that says method, path, permission and limits; router, OpenAPI document, metrics
 // label and the permission test are derived from the rows. A request's path is parsed once, and its permission is
@@ -24,11 +24,15 @@ import (
 
 	"github.com/longshore-registry/longshore/internal/access"
 	"github.com/longshore-registry/longshore/internal/audit"
+	"github.com/longshore-registry/longshore/internal/config"
 	"github.com/longshore-registry/longshore/internal/identity"
+	"github.com/longshore-registry/longshore/internal/identity/bearer"
 	"github.com/longshore-registry/longshore/internal/oauth"
 	"github.com/longshore-registry/longshore/internal/overview"
 	"github.com/longshore-registry/longshore/internal/problem"
 	"github.com/longshore-registry/longshore/internal/registry"
+	"github.com/longshore-registry/longshore/internal/secret"
+	"github.com/longshore-registry/longshore/internal/server/live"
 	"github.com/longshore-registry/longshore/internal/server/logexport"
 )
 
@@ -45,10 +49,12 @@ type Options struct {
 	Audit    *audit.Log
 	Exports  *logexport.Exporter // required if LogExport is on
 
-	AuditLogins        bool // ACTION_LOG_AUDIT_LOGINS
-	AuditLoginFailures bool // ACTION_LOG_AUDIT_LOGIN_FAILURES
-	LogExport          bool // FEATURE_LOG_EXPORT
-	LogCounts          bool // FEATURE_AGGREGATED_LOG_COUNT_RETRIEVAL
+	AuditLogins        bool              // ACTION_LOG_AUDIT_LOGINS
+	AuditLoginFailures bool              // ACTION_LOG_AUDIT_LOGIN_FAILURES
+	LogExport          bool              // FEATURE_LOG_EXPORT
+	LogCounts          bool              // FEATURE_AGGREGATED_LOG_COUNT_RETRIEVAL
+	Keys               *bearer.Authority // service keys
+	Size               sizes             // the blob store, of which superusers ask the size
 
 	Secret  []byte // next_page tokens are sealed with a key made of it; SECRET_KEY
 	Version string // of the program, for the OpenAPI document
@@ -79,6 +85,17 @@ type Options struct {
 	Mail  Mailer       // required with Mailing
 	Links string       // the registry's address, scheme and host, in mails; never what a request says. Required with Mailing
 	Log   *slog.Logger // of what goes wrong after the answer; nil for none
+
+	Config       config.View   // what may be shown of the configuration
+	ConfigDump   bool          // FEATURE_SUPERUSER_CONFIGDUMP
+	UserEvents   bool          // FEATURE_USER_EVENTS
+	RecoveryMode bool          // ACCOUNT_RECOVERY_MODE
+	SparseIndex  bool          // FEATURE_SPARSE_INDEX
+	HealthDebug  secret.String // ENABLE_HEALTH_DEBUG_SECRET
+	Events       *live.Hub     // what tools do, for /realtime/user/subscribe; nil without UserEvents
+	Beat         time.Duration // of a stream of events; 0 for 20 s
+	Changes      string        // what changed from version to version, in Markdown
+	Shutdown     func()        // begins to stop the program; required
 }
 
 // Registration is who may make an account for themselves.
@@ -98,13 +115,14 @@ type Mailer interface {
 	ChangeAddress(ctx context.Context, to, name, link string, life time.Duration) error
 }
 
-// API is the handler of everything below /api and /oauth, and of /csrf_token.
+// API is the handler of everything below /api and /oauth, and of what Serves says.
 type API struct {
 	options  Options
 	table    table
 	rows     map[string]*route // by operation id
 	huma     huma.API
-	document func() ([]byte, error) // the OpenAPI document
+	document func() ([]byte, error)   // the OpenAPI document
+	swagger  func() (*swagger, error) // the same as Swagger 2
 	sessions *sessions
 	pages    *pageTokens
 	setup    string // the set-up code of an empty registry
@@ -112,7 +130,8 @@ type API struct {
 
 // New builds the API from its rows. It fails when a row is incomplete: one without a permission would be a hole.
 func New(o Options) (*API, error) {
-	if o.Identity == nil || o.Access == nil || o.Registry == nil || o.Lists == nil || o.OAuth == nil || o.Audit == nil || o.LogExport && o.Exports == nil || len(o.Secret) == 0 || o.Clock == nil {
+	if o.Identity == nil || o.Access == nil || o.Registry == nil || o.Lists == nil || o.OAuth == nil || o.Audit == nil ||
+		o.LogExport && o.Exports == nil || o.Keys == nil || o.Size == nil || len(o.Secret) == 0 || o.Clock == nil || o.Shutdown == nil {
 		return nil, problem.New(problem.Internal, "the API needs its services, a secret and a clock")
 	}
 	if o.Mailing && (o.Mail == nil || o.Links == "") {
@@ -142,6 +161,7 @@ func New(o Options) (*API, error) {
 		r.Handler(a, a.huma, r)
 	}
 	hideDefaultErrors(a.huma.OpenAPI())
+	a.swagger = sync.OnceValues(a.buildSwagger)
 	a.document = sync.OnceValues(func() ([]byte, error) { return json.Marshal(a.huma.OpenAPI()) })
 	return a, nil
 }
@@ -158,6 +178,7 @@ func (a *API) routes() []*route {
 		a.registrationRoutes(), a.accountRoutes(), a.notificationRoutes(), a.appTokenRoutes(), a.messageRoutes(),
 		a.superUserRoutes(), a.superOrganizationRoutes(),
 		a.logRoutes(), a.explainRoutes(),
+		a.instanceRoutes(), a.serviceKeyRoutes(), a.siteRoutes(), a.wellKnownRoutes(), a.eventRoutes(),
 	} {
 		all = append(all, resource...)
 	}

@@ -37,7 +37,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rec.Route = route.ID
-	x := &exchange{route: route, op: route.op, r: r, w: w, call: &Call{Path: path, Record: rec, Agent: r.UserAgent()}}
+	x := &exchange{route: route, op: route.op, r: r, w: w, call: &Call{Path: path, Record: rec, Agent: r.UserAgent(), request: r}}
 	if path.Name != "" {
 		rec.Repository = path.Namespace + "/" + path.Name
 	}
@@ -46,6 +46,12 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = x.failed
 	}
 	x.finish(rec, err)
+}
+
+// Serves reports whether a path, as it was sent, belongs to the API although it is not below /api.
+func (a *API) Serves(escaped string) bool {
+	e, _, _ := a.table.find(escaped)
+	return e != nil
 }
 
 // run takes an exchange through the gates and the handler. What it returns, or the exchange's failure, is rendered.
@@ -99,6 +105,10 @@ func (a *API) admit(ctx context.Context, x *exchange) error {
 
 // finish sends what was held back, or the error instead.
 func (x *exchange) finish(rec *record.Record, err error) {
+	stream := x.call.stream
+	if stream != nil && (err != nil || x.r.Method == http.MethodHead) {
+		x.call.drop()
+	}
 	if err != nil {
 		if f := describe(err); x.route.Messages && f.kind == "invalid_request" {
 			err = &failure{status: f.status, member: "message", text: f.text, cause: f.cause}
@@ -109,6 +119,11 @@ func (x *exchange) finish(rec *record.Record, err error) {
 	}
 	if x.status == 0 {
 		x.status = http.StatusOK
+	}
+	if stream != nil && x.r.Method != http.MethodHead {
+		x.w.WriteHeader(x.status)
+		stream(x.r.Context(), x.w)
+		return
 	}
 	if x.status != http.StatusNoContent {
 		x.w.Header().Set("Content-Length", strconv.Itoa(x.answer.Len()))

@@ -48,3 +48,19 @@ func (t *table) find(escaped string) (e *entry, path Path, missingSlash bool) {
 	}
 	return nil, Path{}, false
 }
+
+// Operation is a row as others see it.
+type Operation struct {
+	Method string
+	Path   string
+	Off    bool // answers as switched off
+}
+
+// Operations lists what the API has, in no particular order.
+func (a *API) Operations() []Operation {
+	var all []Operation
+	for _, r := range a.rows {
+		all = append(all, Operation{r.Method, r.Path, r.Off != 0})
+	}
+	return all
+}

@@ -16,9 +16,11 @@ import (
 
 	"github.com/longshore-registry/longshore/internal/access"
 	"github.com/longshore-registry/longshore/internal/audit"
+	"github.com/longshore-registry/longshore/internal/content"
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/digest"
 	"github.com/longshore-registry/longshore/internal/identity"
+	"github.com/longshore-registry/longshore/internal/identity/bearer"
 	"github.com/longshore-registry/longshore/internal/mail"
 	"github.com/longshore-registry/longshore/internal/mail/mailtest"
 	"github.com/longshore-registry/longshore/internal/oauth"
@@ -26,6 +28,7 @@ import (
 	"github.com/longshore-registry/longshore/internal/overview"
 	"github.com/longshore-registry/longshore/internal/problem"
 	"github.com/longshore-registry/longshore/internal/registry"
+	"github.com/longshore-registry/longshore/internal/server/live"
 	"github.com/longshore-registry/longshore/internal/server/logexport"
 	"github.com/longshore-registry/longshore/internal/server/record"
 )
@@ -41,6 +44,9 @@ type world struct {
 	registry *registry.Registry
 	oauth    *oauth.Service
 	log      *audit.Log
+	keys     *bearer.Authority
+	sizes    *fakeSizes
+	events   *live.Hub
 	api      *API
 	server   *httptest.Server
 	scheme   string // as clients see it
@@ -61,6 +67,17 @@ type settings struct {
 	callable  []string // SSRF_ALLOWED_HOSTS
 }
 
+// fakeSizes is a blob store that is only asked for its size.
+type fakeSizes struct{ content.Measurement }
+
+func (f *fakeSizes) Measured(context.Context) (content.Measurement, error) { return f.Measurement, nil }
+
+func (f *fakeSizes) QueueMeasure(context.Context) (bool, error) {
+	queued := !f.Queued
+	f.Queued = true
+	return queued, nil
+}
+
 // noBlobs is a blob store without blobs: the manifests of these tests are indexes.
 type noBlobs struct{}
 
@@ -75,7 +92,7 @@ func newWorld(t testing.TB, d *db.DB, change ...func(*settings)) *world {
 		policy:  access.Policy{AnonymousAccess: true, SuperUsersEnabled: true, SuperUsers: []string{"root"}},
 		account: identity.Options{DB: d, SecretKey: "a secret key", DatabaseSecretKey: "another secret key", BcryptCost: 4, Clock: w.clock},
 		options: Options{Secret: []byte("a secret key"), Clock: w.clock, Version: "test", FreshLogin: 10 * time.Minute, XHROnly: true,
-			DirectLogin: true, DatabaseAuth: true, ChangeTagWindow: true, AssignTokens: true, AuditLogins: true, LogExport: true, LogCounts: true, Cookie: Cookie{Persistent: true},
+			UserEvents: true, DirectLogin: true, DatabaseAuth: true, ChangeTagWindow: true, AssignTokens: true, AuditLogins: true, LogExport: true, LogCounts: true, Cookie: Cookie{Persistent: true},
 			Registration: Registration{Open: true}, AppTokens: true},
 	}
 	for _, fn := range change {
@@ -96,6 +113,15 @@ func newWorld(t testing.TB, d *db.DB, change ...func(*settings)) *world {
 	w.registry, err = registry.New(registry.Options{DB: d, Content: noBlobs{}, Names: registry.NameOptions{Extended: true}, Audit: w.log, Clock: w.clock})
 	if err != nil {
 		t.Fatal(err)
+	}
+	w.keys, err = bearer.New(t.Context(), bearer.Options{DB: d, DatabaseSecretKey: "another secret key", Clock: w.clock, SuperUsers: w.access.SuperUsers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.sizes, w.events = &fakeSizes{}, live.NewHub()
+	s.options.Keys, s.options.Size, s.options.Events = w.keys, w.sizes, w.events
+	if s.options.Shutdown == nil {
+		s.options.Shutdown = func() {}
 	}
 	s.options.Identity, s.options.Access, s.options.Registry, s.options.Lists = w.identity, w.access, w.registry, overview.New(d)
 	w.oauth = oauth.New(oauth.Options{DB: d, Identity: w.identity, MaxTokens: s.maxTokens, Clock: w.clock})

@@ -1,25 +1,22 @@
-package main
+package config
 
 import (
 	"encoding/json"
 	"regexp"
 	"strings"
 
-	"github.com/longshore-registry/longshore/internal/config"
 	"github.com/longshore-registry/longshore/internal/config/document"
 )
 
-type object = map[string]any
-
-// jsonSchema is the schema of config.yaml for editors. Unknown keys are allowed, as they are for the program.
-func jsonSchema(chapters []config.Chapter) ([]byte, error) {
+// JSONSchema is the schema of config.yaml for editors. Unknown keys are allowed, as they are for the program.
+func JSONSchema() ([]byte, error) {
 	root := object{
 		"$schema":     "https://json-schema.org/draft/2020-12/schema",
 		"title":       "Configuration of Longshore: Quay's config.yaml",
 		"type":        "object",
 		"description": "Generated from the table in internal/config. Null counts as not given.",
 	}
-	for _, c := range chapters {
+	for _, c := range Chapters() {
 		for _, k := range c.Keys {
 			put(root, strings.Split(k.Name, "."), k)
 		}
@@ -29,7 +26,7 @@ func jsonSchema(chapters []config.Chapter) ([]byte, error) {
 }
 
 // put adds a row's schema under the maps its name leads into. The rows of maps come before those of their entries.
-func put(into object, path []string, k config.Key) {
+func put(into object, path []string, k Key) {
 	name, where := path[0], "properties"
 	if strings.Contains(name, "*") {
 		where, name = "patternProperties", "^"+strings.ReplaceAll(regexp.QuoteMeta(name), `\*`, ".+")+"$"
@@ -51,17 +48,17 @@ func add(into object, where, name string, schema object) {
 	into[where].(object)[name] = schema
 }
 
-func keySchema(k config.Key) object {
-	s := object{"description": meaning(k), "x-longshore-kind": k.Kind.String()}
+func keySchema(k Key) object {
+	s := object{"description": k.Meaning(), "x-longshore-kind": k.Kind.String()}
 	for name, value := range k.Schema() {
-		if name == "pattern" && k.Kind != config.Used {
+		if name == "pattern" && k.Kind != Used {
 			continue // Quay's configuration tool writes empty texts
 		}
 		s[name] = orNull(name, value)
 	}
 	if k.Default != "" {
 		if root, problems := document.Parse([]byte("default: " + k.Default)); len(problems) == 0 {
-			s["default"] = plain(root.Get("default"))
+			s["default"] = root.Get("default").Value()
 		}
 	}
 	if k.Deprecated() {
@@ -93,21 +90,4 @@ func orNull(name string, value any) any {
 		}
 	}
 	return value
-}
-
-// plain is a value as encoding/json writes it.
-func plain(n *document.Node) any {
-	switch n.Shape {
-	case document.Bool:
-		return n.Text == "true"
-	case document.Int:
-		return json.Number(n.Text)
-	case document.List:
-		items := []any{}
-		for _, i := range n.Items {
-			items = append(items, plain(i))
-		}
-		return items
-	}
-	return n.Text
 }
