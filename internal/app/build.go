@@ -25,6 +25,7 @@ import (
 	"github.com/longshore-registry/longshore/internal/server"
 	"github.com/longshore-registry/longshore/internal/server/distribution"
 	"github.com/longshore-registry/longshore/internal/server/logexport"
+	"github.com/longshore-registry/longshore/internal/server/legacy"
 	"github.com/longshore-registry/longshore/internal/server/maillink"
 	"github.com/longshore-registry/longshore/internal/server/rest"
 )
@@ -46,6 +47,7 @@ type parts struct {
 	api          http.Handler
 	mail         *mail.Sender // nil: no mail is sent
 	mailLinks    http.Handler // nil likewise
+	legacy       http.Handler
 	checks       []server.Check
 	exports      *logexport.Exporter
 	background   []func(context.Context) error
@@ -138,6 +140,8 @@ func (i *installation) buildContent(ctx context.Context, s *parts) error {
 		DB: s.db, Content: s.content, Lease: c.Registry.PushProtection, SparseIndex: c.Registry.SparseIndex,
 		Expiry: registry.Expiry{Min: c.Tags.LabelMinimum, Max: c.Tags.LabelMaximum}, Names: i.names(), Clock: i.seams.now, Log: i.log,
 		Memory: registry.DefaultMemory, Accounts: s.identity, Audit: s.log,
+		Memory: registry.DefaultMemory, Accounts: s.identity, Reserved: c.Registry.ReservedLabels,
+		Immutable: registry.Immutability{On: c.Tags.Immutable, CanExpire: c.Tags.ImmutableExpire},
 		Artifacts: manifest.Policy{
 			NoOCI: !c.Artifacts.OCI, OCIFor: c.Artifacts.OCINamespaces, NoSchema2: c.Artifacts.Schema1Only,
 			Types: c.Artifacts.Allowed, NoHelm: !c.Artifacts.Helm,
@@ -201,6 +205,7 @@ func (i *installation) buildServers(_ context.Context, s *parts) error {
 		return err
 	}
 	s.background = append(s.background, s.exports.Run)
+	s.legacy = legacy.New(legacy.Options{Identity: s.identity, Access: s.access, Lists: overview.New(s.db), Clock: i.seams.now})
 	s.api, err = rest.New(i.restOptions(s))
 	return err
 }
@@ -250,6 +255,7 @@ func (i *installation) restOptions(s *parts) rest.Options {
 		LogExport: c.ActionLog.Export, LogCounts: c.ActionLog.Counts,
 		OAuth:           oauth.New(oauth.Options{DB: s.db, Identity: s.identity, Audit: s.log, MaxTokens: c.Accounts.MaxApplicationTokens, Clock: i.seams.now}),
 		ChangeTagWindow: c.Tags.ChangeWindow, RequireTeamInvite: c.Accounts.RequireTeamInvite, AssignTokens: c.Accounts.AssignTokens,
+		Mirror: c.Registry.Mirror, PurgeTags: c.Tags.Purge, Immutable: c.Tags.Immutable, PartialNames: c.Accounts.FindByPart,
 	}
 	if c.Accounts.BlockDomains {
 		o.Registration.BlockedDomains = c.Accounts.BlockedDomains

@@ -87,7 +87,7 @@ func (c serveCommand) serverOptions(i *installation, parts *parts) server.Option
 	o := server.Options{
 		Listen: c.Listen, Network: set.Network(), Grace: shutdownGrace,
 		Address:      server.Address{Hostname: set.Hostname, Scheme: set.Scheme, External: set.ExternalTLS, Proxies: set.Proxies.Count, ProxiesOn: set.Proxies.Set},
-		Distribution: i.seams.handler(parts.distribution), API: i.seams.handler(parts.api), MailLinks: parts.mailLinks, Root: http.HandlerFunc(serveRoot), Checks: parts.checks, Exports: parts.exports, ActionLog: parts.log.Stats, HealthDebug: set.HealthDebug,
+		Distribution: i.seams.handler(parts.distribution), API: i.seams.handler(parts.api), Legacy: i.seams.handler(parts.legacy), MailLinks: parts.mailLinks, Root: http.HandlerFunc(serveRoot), Checks: parts.checks, Exports: parts.exports, ActionLog: parts.log.Stats, HealthDebug: set.HealthDebug,
 		Namespace: i.config.Observability.MetricsPrefix, Log: i.log,
 	}
 	if t := i.config.TLS; t.KeyFile != "" && !set.ExternalTLS {

@@ -44,6 +44,7 @@ type Options struct {
 	API          http.Handler // /api/v1 and its companions
 	MailLinks    http.Handler // /confirm and /recovery; nil: no mail is sent, and so nothing leads there
 	Exports      http.Handler // /exportedlogs; nil: there are none
+	Legacy       http.Handler // /v1
 	Root         http.Handler // everything else
 	Checks       []Check
 	HealthDebug  secret.String      // ENABLE_HEALTH_DEBUG_SECRET: who shows it is told what is unwell
@@ -102,6 +103,9 @@ func (s *Server) Handler() http.Handler {
 		case "v2", "keys":
 			s.options.Distribution.ServeHTTP(w, r)
 		case "api", "csrf_token", "oauth":
+		case "v1":
+			s.options.Legacy.ServeHTTP(w, r)
+		case "api", "csrf_token":
 			s.options.API.ServeHTTP(w, r)
 		case "confirm", "recovery":
 			s.mailLinks().ServeHTTP(w, r)

@@ -70,6 +70,11 @@ type Options struct {
 	AssignTokens      bool    // FEATURE_ASSIGN_OAUTH_TOKEN: administrators offer tokens to users
 	RequireTeamInvite bool    // FEATURE_REQUIRE_TEAM_INVITE: with an Inviter, new members are asked first
 
+	Mirror       bool // FEATURE_REPO_MIRROR
+	PurgeTags    bool // PERMANENTLY_DELETE_TAGS
+	Immutable    bool // FEATURE_IMMUTABLE_TAGS
+	PartialNames bool // FEATURE_PARTIAL_USER_AUTOCOMPLETE
+
 	Registration Registration
 	Rename       bool          // FEATURE_USER_RENAME
 	Metadata     bool          // FEATURE_USER_METADATA
@@ -151,13 +156,14 @@ func (a *API) routes() []*route {
 	var all []*route
 	for _, resource := range [][]*route{
 		a.documentRoutes(), a.sessionRoutes(), a.userRoutes(), a.organizationRoutes(), a.robotRoutes(),
-		a.repositoryRoutes(), a.permissionRoutes(), a.tagRoutes(),
 		a.memberRoutes(), a.teamRoutes(), a.inviteRoutes(), a.prototypeRoutes(), a.robotGrantRoutes(),
 		a.applicationRoutes(), a.applicationTokenRoutes(), a.authorizationRoutes(), a.consentRoutes(),
 		a.laterRoutes(),
 		a.registrationRoutes(), a.accountRoutes(), a.notificationRoutes(), a.appTokenRoutes(), a.messageRoutes(),
 		a.superUserRoutes(), a.superOrganizationRoutes(),
 		a.logRoutes(), a.explainRoutes(),
+		a.repositoryRoutes(), a.permissionRoutes(), a.tagRoutes(), a.tagChangeRoutes(),
+		a.manifestRoutes(), a.labelRoutes(), a.repositoryStateRoutes(), a.starRoutes(), a.searchRoutes(), a.entityRoutes(),
 	} {
 		all = append(all, resource...)
 	}
