@@ -20,7 +20,7 @@ func tagKeys() []Key {
 		accepted("FEATURE_REPOSITORY_GARBAGE_COLLECTION", boolean(), "true", "Removes deleted repositories; "+keeps),
 		accepted("GARBAGE_COLLECTION_FREQUENCY", count(), "30", "Pace of Quay's collector, in seconds."),
 		used("PERMANENTLY_DELETE_TAGS", boolean(), "true", func(c *Config) *bool { return &c.Tags.Purge },
-			"Tags can be removed so that they cannot be restored.", since("3.9")),
+			"Tags can be removed so that they cannot be restored.", since("3.9"), inQuay("false")),
 		warns("RESET_CHILD_MANIFEST_EXPIRATION", boolean(), "false", "Removing an index for good removes its images too.", since("3.9")),
 		warns("FEATURE_AUTO_PRUNE", boolean(), "false", "Removes tags by policies of namespaces and repositories.", since("3.10")),
 		warns("DEFAULT_NAMESPACE_AUTOPRUNE_POLICY", mapping(), "", "Policy of namespaces without one.", since("3.10"), under("FEATURE_AUTO_PRUNE")),

@@ -40,6 +40,7 @@ func TestWithoutAFileTheDefaultsAreInEffect(t *testing.T) {
 		Tags:          Tags{Window: 14 * day, WindowChoices: []time.Duration{0, day, 7 * day, 14 * day, 28 * day}, ChangeWindow: true, LabelMinimum: time.Hour, LabelMaximum: 728 * day},
 		Mail:          Mail{Port: 587, StartTLS: true, Sender: "admin@example.com"},
 		ActionLog:     ActionLog{Logins: true, Silent: []string{}, SilentPulls: []string{}, Export: true, Counts: true, InnerHosts: []string{}},
+		Tags:          Tags{Window: 14 * day, WindowChoices: []time.Duration{0, day, 7 * day, 14 * day, 28 * day}, LabelMinimum: time.Hour, LabelMaximum: 728 * day, Purge: true},
 		Observability: Observability{MetricsPrefix: "quay"},
 	}
 	if diff := cmp.Diff(&want, c); diff != "" {

@@ -27,7 +27,7 @@ type corpus struct {
 // The sorts of names that can be looked through as a whole.
 var (
 	publicRepositories = corpus{"repository", "deleted_ms IS NULL AND visibility = 1", "public"}
-	allRepositories    = corpus{"repository", "deleted_ms IS NULL AND visibility IN (1, 2)", ""}
+	allRepositories    = corpus{"repository", "deleted_ms IS NULL", ""}
 	people             = corpus{"account", "deleted_ms IS NULL AND kind IN (1, 2)", "people"}
 	allRobots          = corpus{"account", "deleted_ms IS NULL AND kind = 3", "robot"}
 	allTeams           = corpus{"team", "1 = 1", ""}

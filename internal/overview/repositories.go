@@ -93,29 +93,29 @@ func (f Filter) query(after Position, limit int, now time.Time) (string, []any) 
 	}
 	starred, modified, popularity := "0", "NULL", "0"
 	if f.StarsOf != 0 {
-		starred = `CASE WHEN EXISTS (SELECT 1 FROM star s WHERE s.account_id = ` + a.add(f.StarsOf) + ` AND s.repo_id = r.id) THEN 1 ELSE 0 END`
+		starred = `CASE WHEN EXISTS (SELECT 1 FROM star s WHERE s.account_id = ` + a.add(f.StarsOf) + ` AND s.repo_id = page.id) THEN 1 ELSE 0 END`
 	}
 	if f.Modified {
-		modified = `(SELECT t.start_ms FROM tag t WHERE t.repo_id = r.id AND (t.expires_ms IS NULL OR t.expires_ms > ` + a.add(db.Millis(now)) + `)
+		modified = `(SELECT t.start_ms FROM tag t WHERE t.repo_id = page.id AND (t.expires_ms IS NULL OR t.expires_ms > ` + a.add(db.Millis(now)) + `)
 			ORDER BY t.start_ms DESC LIMIT 1)`
 	}
 	if f.Popularity {
-		popularity = popularitySince(a, now)
+		popularity = popularitySince(a, "page.id", now)
 	}
-	return `SELECT r.namespace_id, n.name, r.name, r.description, CASE WHEN r.visibility = 1 THEN 1 ELSE 0 END, r.state, ` +
+	return `SELECT page.namespace_id, n.name, page.name, page.description, CASE WHEN page.visibility = 1 THEN 1 ELSE 0 END, page.state, ` +
 		starred + `, ` + modified + `, ` + popularity + `
 		FROM ` + from + `
-		JOIN account n ON n.id = r.namespace_id
-		ORDER BY r.namespace_id, r.name LIMIT ` + a.add(limit), a.values
+		JOIN account n ON n.id = page.namespace_id
+		ORDER BY page.namespace_id, page.name LIMIT ` + a.add(limit), a.values
 }
 
-// popularitySince counts what was done on r lately.
-func popularitySince(a *arguments, now time.Time) string {
+// popularitySince counts what was done on a repository lately.
+func popularitySince(a *arguments, id string, now time.Time) string {
 	return `(SELECT COALESCE(SUM(d.pulls + d.pushes + d.others), 0) FROM repo_day d
-		WHERE d.repo_id = r.id AND d.day > ` + a.add(DayOf(now)-PopularDays) + `)`
+		WHERE d.repo_id = ` + id + ` AND d.day > ` + a.add(DayOf(now)-PopularDays) + `)`
 }
 
-// source is where the rows r come from. Inside a namespace its index is walked. Of all namespaces the public ones have
+// source is where the page's rows come from. Inside a namespace its index is walked. Of all namespaces the public ones have
 // an index of their own; a viewer's are few and are sorted; each gives at most a page.
 func (f Filter) source(a *arguments, after Position, limit int) string {
 	kind := "1"
@@ -130,11 +130,11 @@ func (f Filter) source(a *arguments, after Position, limit int) string {
 	if f.StarredBy != 0 {
 		seen := f.seen(a)
 		where := f.after(a, after)
-		return page(`star s JOIN repository r ON r.id = s.repo_id`, `s.account_id = `+a.add(f.StarredBy)+` AND (`+seen+`)`, where) + ` AS r`
+		return page(`star s JOIN repository r ON r.id = s.repo_id`, `s.account_id = `+a.add(f.StarredBy)+` AND (`+seen+`)`, where) + ` AS page`
 	}
 	if f.NamespaceID != 0 || f.All {
 		seen := f.seen(a)
-		return page(`repository r`, `(`+seen+`)`, f.after(a, after)) + ` AS r`
+		return page(`repository r`, `(`+seen+`)`, f.after(a, after)) + ` AS page`
 	}
 	var parts []string
 	if f.Public {
@@ -151,7 +151,7 @@ func (f Filter) source(a *arguments, after Position, limit int) string {
 	if len(parts) == 0 {
 		return ""
 	}
-	return `(` + strings.Join(parts, ` UNION ALL `) + `) AS r`
+	return `(` + strings.Join(parts, ` UNION ALL `) + `) AS page`
 }
 
 // after is the condition that r stands behind a position.

@@ -87,10 +87,9 @@ func (r *Reader) findRepositories(s Seeker, n needle, offset, limit int, now tim
 	a := &arguments{}
 	var parts []string
 	namespace, rest, nested := strings.Cut(string(n), "/")
-	inNamespace := `x.namespace_id = (SELECT id FROM account WHERE deleted_ms IS NULL AND name = ` + a.add(namespace) + `)`
 	within := func(from, visible string) string {
 		low, high := needle(rest).bounds()
-		return `SELECT x.id FROM ` + from + ` WHERE ` + inNamespace + ` AND x.name >= ` + a.add(low) + ` AND x.name < ` + a.add(high) +
+		return `SELECT x.id FROM ` + from + ` WHERE x.namespace_id = (SELECT id FROM account WHERE deleted_ms IS NULL AND name = ` + a.add(namespace) + `) AND x.name >= ` + a.add(low) + ` AND x.name < ` + a.add(high) +
 			` AND ` + visible + ` AND ` + repositoryShown
 	}
 	open := func(c corpus, visible string) {
@@ -111,21 +110,22 @@ func (r *Reader) findRepositories(s Seeker, n needle, offset, limit int, now tim
 			parts = append(parts, within(own, "1 = 1"))
 		}
 	}
-	rank := n.rank(a, "x.name")
+	fits := "x.name"
 	if nested {
-		rank = n.rank(a, "(n.name || '/' || x.name)")
+		fits = "(n.name || '/' || x.name)"
 	}
-	return `SELECT x.id, n.id, n.kind, n.name, n.email, x.name, x.description, CASE WHEN x.visibility = 1 THEN 1 ELSE 0 END,
-			CASE WHEN x.kind = 2 THEN 1 ELSE 0 END, x.rank,
-			(SELECT COUNT(*) FROM star s WHERE s.repo_id = x.id),
-			(SELECT t.start_ms FROM tag t WHERE t.repo_id = x.id AND (t.expires_ms IS NULL OR t.expires_ms > ` + a.add(db.Millis(now)) + `)
+	rank := n.rank(a, fits)
+	return `SELECT found.id, n.id, n.kind, n.name, n.email, found.name, found.description, CASE WHEN found.visibility = 1 THEN 1 ELSE 0 END,
+			CASE WHEN found.kind = 2 THEN 1 ELSE 0 END, found.rank,
+			(SELECT COUNT(*) FROM star s WHERE s.repo_id = found.id),
+			(SELECT t.start_ms FROM tag t WHERE t.repo_id = found.id AND (t.expires_ms IS NULL OR t.expires_ms > ` + a.add(db.Millis(now)) + `)
 				ORDER BY t.start_ms DESC LIMIT 1),
-			` + strings.ReplaceAll(popularitySince(a, now), "r.id", "x.id") + `
+			` + popularitySince(a, "found.id", now) + `
 		FROM (SELECT x.id, x.namespace_id, x.name, x.description, x.visibility, x.kind, ` + rank + ` AS rank
 			FROM (` + strings.Join(parts, " UNION ") + `) AS f JOIN repository x ON x.id = f.id JOIN account n ON n.id = x.namespace_id
-			ORDER BY rank DESC, n.name, x.name LIMIT ` + a.add(limit) + ` OFFSET ` + a.add(offset) + `) AS x
-		JOIN account n ON n.id = x.namespace_id
-		ORDER BY x.rank DESC, n.name, x.name`, a.values
+			ORDER BY rank DESC, n.name, x.name LIMIT ` + a.add(limit) + ` OFFSET ` + a.add(offset) + `) AS found
+		JOIN account n ON n.id = found.namespace_id
+		ORDER BY found.rank DESC, n.name, found.name`, a.values
 }
 
 // accountColumns are what scanAccounts reads.

@@ -2,7 +2,8 @@
 INSERT INTO schema_version (version, needs) VALUES (4, 1);
 
 -- Prefixes of names, of what everybody may see apart from the rest.
-CREATE INDEX repository_visible ON repository (visibility, name) WHERE deleted_ms IS NULL;
+CREATE INDEX repository_beginning ON repository (name) WHERE deleted_ms IS NULL;
+CREATE INDEX repository_public_beginning ON repository (name) WHERE deleted_ms IS NULL AND visibility = 1;
 -- Public repositories of all namespaces, in the order of their list.
 CREATE INDEX repository_public ON repository (namespace_id, name) WHERE visibility = 1 AND deleted_ms IS NULL;
 CREATE INDEX account_kind ON account (kind, name) WHERE deleted_ms IS NULL;
