@@ -128,8 +128,8 @@ func collect[T any](rows db.Rows, targets func(*T) []any) ([]T, error) {
 	return all, nil
 }
 
-// Members says which of a few accounts are in a team of an organization.
-func (r *Reader) Members(ctx context.Context, organizationID int64, accounts []int64) (map[int64]bool, error) {
+// MembersAmong says which of a few accounts are in a team of an organization.
+func (r *Reader) MembersAmong(ctx context.Context, organizationID int64, accounts []int64) (map[int64]bool, error) {
 	a := &arguments{}
 	organization := a.add(organizationID)
 	in := make([]string, len(accounts))

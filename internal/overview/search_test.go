@@ -122,7 +122,7 @@ func TestPeopleAreFoundByAPartOrByTheWholeOfTheirName(t *testing.T) {
 				t.Errorf("%s %v: %s", tt.text, tt.exact, diff)
 			}
 		}
-		members, err := f.lists.Members(t.Context(), f.acme.ID, []int64{f.id("alice"), f.id("bob"), f.id("carol")})
+		members, err := f.lists.MembersAmong(t.Context(), f.acme.ID, []int64{f.id("alice"), f.id("bob"), f.id("carol")})
 		f.check(err)
 		if diff := cmp.Diff(map[int64]bool{f.id("alice"): true, f.id("bob"): true}, members); diff != "" {
 			t.Error(diff)

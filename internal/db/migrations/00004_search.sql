@@ -6,7 +6,6 @@ CREATE INDEX repository_beginning ON repository (name) WHERE deleted_ms IS NULL;
 CREATE INDEX repository_public_beginning ON repository (name) WHERE deleted_ms IS NULL AND visibility = 1;
 -- Public repositories of all namespaces, in the order of their list.
 CREATE INDEX repository_public ON repository (namespace_id, name) WHERE visibility = 1 AND deleted_ms IS NULL;
-CREATE INDEX account_kind ON account (kind, name) WHERE deleted_ms IS NULL;
 CREATE INDEX team_name ON team (name);
 
 -- Newest periods first, with all that decides whether one is shown.

@@ -134,7 +134,7 @@ func (a *API) userEntities(ctx context.Context, namespace identity.Account, user
 			ids[i] = f.ID
 		}
 		var err error
-		if members, err = a.options.Lists.Members(ctx, namespace.ID, ids); err != nil {
+		if members, err = a.options.Lists.MembersAmong(ctx, namespace.ID, ids); err != nil {
 			return nil, err
 		}
 	}

@@ -18,13 +18,13 @@ func (a *API) manifestRoutes() []*route {
 		Need: reader, Images: true, Handler: handle(a.getManifest),
 	}, {
 		Method: http.MethodGet, Path: one + "/pull_statistics", ID: "getManifestPullStatistics", Summary: "How often a manifest was pulled",
-		Need: reader, Images: true, Handler: handle(a.nothing), Off: http.StatusNotFound,
+		Need: reader, Images: true, Handler: handle(switchedOff), Off: http.StatusNotFound,
 	}, {
 		Method: http.MethodGet, Path: "/api/v1/repository/{repository}/image/", ID: "listRepositoryImages", Summary: "Docker v1 images: gone since Quay 3.7",
-		Need: reader, Images: true, Handler: handle(a.nothing), Off: http.StatusNotFound,
+		Need: reader, Images: true, Handler: handle(switchedOff), Off: http.StatusNotFound,
 	}, {
 		Method: http.MethodGet, Path: "/api/v1/repository/{repository}/image/{image_id}", ID: "getImage", Summary: "A Docker v1 image: gone since Quay 3.7",
-		Need: reader, Images: true, Handler: handle(a.nothing), Off: http.StatusNotFound,
+		Need: reader, Images: true, Handler: handle(switchedOff), Off: http.StatusNotFound,
 	}}
 }
 

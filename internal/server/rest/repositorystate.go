@@ -18,16 +18,16 @@ func (a *API) repositoryStateRoutes() []*route {
 		Need: admin, Handler: handle(a.changeState), Off: offUnless(a.options.Mirror, http.StatusMethodNotAllowed),
 	}, {
 		Method: http.MethodPost, Path: one + "/changetrust", ID: "changeRepoTrust", Summary: "Content trust: this version signs nothing",
-		Need: admin, Handler: handle(a.nothing), Off: http.StatusMethodNotAllowed,
+		Need: admin, Handler: handle(switchedOff), Off: http.StatusMethodNotAllowed,
 	}, {
 		Method: http.MethodGet, Path: one + "/signatures", ID: "getRepoSignatures", Summary: "Content trust: this version signs nothing",
-		Need: reader, Handler: handle(a.nothing), Off: http.StatusNotFound,
+		Need: reader, Handler: handle(switchedOff), Off: http.StatusNotFound,
 	}, {
 		Method: http.MethodGet, Path: one + "/authorizedemail/{email}", ID: "checkRepoEmailAuthorized", Summary: "Addresses for notifications: this version sends none",
-		Need: inspector, Handler: handle(a.nothing), Off: http.StatusNotFound,
+		Need: inspector, Handler: handle(switchedOff), Off: http.StatusNotFound,
 	}, {
 		Method: http.MethodPost, Path: one + "/authorizedemail/{email}", ID: "sendAuthorizeRepoEmail", Summary: "Addresses for notifications: this version sends none",
-		Need: admin, Handler: handle(a.nothing), Off: http.StatusMethodNotAllowed,
+		Need: admin, Handler: handle(switchedOff), Off: http.StatusMethodNotAllowed,
 	}, {
 		Method: http.MethodGet, Path: one + "/tokens/", ID: "listRepoTokens", Summary: "Repository tokens: gone",
 		Need: inspector, Handler: handle(a.tokensGone),

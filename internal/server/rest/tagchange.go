@@ -32,10 +32,10 @@ func (a *API) tagChangeRoutes() []*route {
 		Need: writer, Images: true, Handler: handle(a.purgeTag), Off: offUnless(a.options.PurgeTags, http.StatusMethodNotAllowed),
 	}, {
 		Method: http.MethodGet, Path: one + "/images", ID: "listTagImages", Summary: "Docker v1 images of a tag: gone since Quay 3.7",
-		Need: reader, Images: true, Handler: handle(a.nothing), Off: http.StatusNotFound,
+		Need: reader, Images: true, Handler: handle(switchedOff), Off: http.StatusNotFound,
 	}, {
 		Method: http.MethodGet, Path: one + "/pull_statistics", ID: "getTagPullStatistics", Summary: "How often a tag was pulled",
-		Need: reader, Images: true, Handler: handle(a.nothing), Off: http.StatusNotFound,
+		Need: reader, Images: true, Handler: handle(switchedOff), Off: http.StatusNotFound,
 	}}
 }
 
@@ -46,9 +46,6 @@ func offUnless(on bool, status int) int {
 	}
 	return status
 }
-
-// nothing is the handler of a route that is always switched off.
-func (a *API) nothing(context.Context, *Call, *struct{}) (*none, error) { return nil, notFound() }
 
 // moment is a time in Unix seconds that may be null, and of which it matters whether it was sent.
 type moment struct {
