@@ -77,6 +77,7 @@ func newWorld(t testing.TB, d *db.DB, change ...func(*settings)) *world {
 		options: Options{Secret: []byte("a secret key"), Clock: w.clock, Version: "test", FreshLogin: 10 * time.Minute, XHROnly: true,
 			DirectLogin: true, DatabaseAuth: true, ChangeTagWindow: true, AssignTokens: true, AuditLogins: true, LogExport: true, LogCounts: true, Cookie: Cookie{Persistent: true},
 			Registration: Registration{Open: true}, AppTokens: true},
+			Mirror: true, PurgeTags: true, PartialNames: true,
 			Mirror: true, PurgeTags: true, PartialNames: true},
 	}
 	for _, fn := range change {
