@@ -22,6 +22,7 @@ import (
 	"github.com/longshore-registry/longshore/internal/registry/manifest"
 	"github.com/longshore-registry/longshore/internal/server"
 	"github.com/longshore-registry/longshore/internal/server/distribution"
+	"github.com/longshore-registry/longshore/internal/server/legacy"
 	"github.com/longshore-registry/longshore/internal/server/live"
 	"github.com/longshore-registry/longshore/internal/server/logexport"
 	"github.com/longshore-registry/longshore/internal/server/maillink"
@@ -47,6 +48,7 @@ type parts struct {
 	stop         context.CancelFunc // begins to stop the program
 	mail         *mail.Sender       // nil: no mail is sent
 	mailLinks    http.Handler       // nil likewise
+	legacy       http.Handler
 	checks       []server.Check
 	exports      *logexport.Exporter
 	background   []func(context.Context) error
@@ -139,7 +141,8 @@ func (i *installation) buildContent(ctx context.Context, s *parts) error {
 	s.registry, err = registry.New(registry.Options{
 		DB: s.db, Content: s.content, Lease: c.Registry.PushProtection, SparseIndex: c.Registry.SparseIndex,
 		Expiry: registry.Expiry{Min: c.Tags.LabelMinimum, Max: c.Tags.LabelMaximum}, Names: i.names(), Clock: i.seams.now, Log: i.log,
-		Memory: registry.DefaultMemory, Accounts: s.identity, Audit: s.log,
+		Memory: registry.DefaultMemory, Accounts: s.identity, Audit: s.log, Reserved: c.Registry.ReservedLabels,
+		Immutable: registry.Immutability{On: c.Tags.Immutable, CanExpire: c.Tags.ImmutableExpire},
 		Artifacts: manifest.Policy{
 			NoOCI: !c.Artifacts.OCI, OCIFor: c.Artifacts.OCINamespaces, NoSchema2: c.Artifacts.Schema1Only,
 			Types: c.Artifacts.Allowed, NoHelm: !c.Artifacts.Helm,
@@ -210,6 +213,7 @@ func (i *installation) buildServers(_ context.Context, s *parts) error {
 		return err
 	}
 	s.background = append(s.background, s.exports.Run)
+	s.legacy = legacy.New(legacy.Options{Identity: s.identity, Access: s.access, Lists: overview.New(s.db), Clock: i.seams.now})
 	s.api, err = rest.New(i.restOptions(s))
 	return err
 }
@@ -262,6 +266,7 @@ func (i *installation) restOptions(s *parts) rest.Options {
 		Keys: s.tokens, Size: s.content, Events: s.events, UserEvents: c.Server.UserEvents,
 		Config: i.view(), ConfigDump: c.Accounts.ConfigDump, RecoveryMode: c.Server.RecoveryMode, SparseIndex: c.Registry.SparseIndex,
 		HealthDebug: c.Server.HealthDebug, Changes: changes, Shutdown: s.stop,
+		Mirror: c.Registry.Mirror, PurgeTags: c.Tags.Purge, Immutable: c.Tags.Immutable, PartialNames: c.Accounts.FindByPart,
 	}
 	if c.Accounts.BlockDomains {
 		o.Registration.BlockedDomains = c.Accounts.BlockedDomains

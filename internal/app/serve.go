@@ -89,7 +89,7 @@ func (c serveCommand) serverOptions(i *installation, parts *parts) server.Option
 	o := server.Options{
 		Listen: c.Listen, Network: set.Network(), Grace: shutdownGrace,
 		Address:      server.Address{Hostname: set.Hostname, Scheme: set.Scheme, External: set.ExternalTLS, Proxies: set.Proxies.Count, ProxiesOn: set.Proxies.Set},
-		Distribution: i.seams.handler(parts.distribution), API: i.seams.handler(parts.api), Companion: parts.api.Serves, MailLinks: parts.mailLinks, Exports: parts.exports, ActionLog: parts.log.Stats, Root: http.HandlerFunc(serveRoot), Checks: parts.checks, HealthDebug: set.HealthDebug,
+		Distribution: i.seams.handler(parts.distribution), API: i.seams.handler(parts.api), Companion: parts.api.Serves, Legacy: i.seams.handler(parts.legacy), MailLinks: parts.mailLinks, Exports: parts.exports, ActionLog: parts.log.Stats, Root: http.HandlerFunc(serveRoot), Checks: parts.checks, HealthDebug: set.HealthDebug,
 		Health:    server.HealthDetails{Provider: "file", Hostname: i.hostname(), Key: parts.tokens.SigningKey, Sees: parts.api.SeesHealth},
 		Namespace: i.config.Observability.MetricsPrefix, Log: i.log,
 	}

@@ -137,6 +137,7 @@ type Accounts struct {
 	RequireTeamInvite     bool // new members of a team are invited, where mail is sent
 	AssignTokens          bool // organization administrators offer OAuth tokens to users
 	MaxApplicationTokens  int  // of an OAuth application; 0: any number
+	FindByPart            bool // search finds users by a part of their name
 	TrackLastAccess       bool
 	LastAccessEvery       time.Duration
 }
@@ -173,6 +174,8 @@ type Registry struct {
 	Referrers        bool
 	SparseIndex      bool
 	PushProtection   time.Duration // how long pushed content without a tag stays
+	Mirror           bool          // states of repositories can be changed
+	ReservedLabels   []string      // beginnings of label keys that the API refuses, besides the usual ones
 }
 
 // Artifacts is which manifests may be pushed.
@@ -193,11 +196,14 @@ type Push struct {
 
 // Tags is how long tags and what they named are kept.
 type Tags struct {
-	Window        time.Duration   // time machine of new namespaces
-	WindowChoices []time.Duration // what namespaces may choose; empty: no choice
-	ChangeWindow  bool            // namespaces choose
-	LabelMinimum  time.Duration   // bounds of an expiration
-	LabelMaximum  time.Duration
+	Window          time.Duration   // time machine of new namespaces
+	WindowChoices   []time.Duration // what namespaces may choose; empty: no choice
+	ChangeWindow    bool            // namespaces choose
+	LabelMinimum    time.Duration   // bounds of an expiration
+	LabelMaximum    time.Duration
+	Purge           bool // tags can be removed so that they cannot be restored
+	Immutable       bool // tags can be protected
+	ImmutableExpire bool // protected tags may expire
 }
 
 // Mail is in effect when FEATURE_MAILING is on and a server is named.

@@ -32,7 +32,9 @@ func proxyCacheKeys() []Key {
 func mirrorKeys() []Key {
 	mirror, organizations := under("FEATURE_REPO_MIRROR"), under("FEATURE_ORG_MIRROR")
 	return []Key{
-		warns("FEATURE_REPO_MIRROR", boolean(), "false", "Repositories that follow a repository of another registry."),
+		used("FEATURE_REPO_MIRROR", boolean(), "false", func(c *Config) *bool { return &c.Registry.Mirror },
+			"Repositories that follow a repository of another registry; their state can be changed.",
+			notice("repositories can be made read-only or mirrors, but this version fetches nothing")),
 		warns("REPO_MIRROR_INTERVAL", count(), "30", "Pace of the worker, in seconds.", mirror),
 		warns("REPO_MIRROR_TLS_VERIFY", boolean(), "true", "Checks the certificate of Quay's own registry when storing what was fetched.", mirror),
 		warns("REPO_MIRROR_SERVER_HOSTNAME", hostPort(), "", "Host that fetched images are pushed to.", mirror),

@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"context"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -136,5 +137,42 @@ func TestMigratingBesideAServerIsRefused(t *testing.T) {
 	options.Beside = true
 	if err := open(t, options).Migrate(t.Context()); !problem.Is(err, problem.Conflict) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestARoleThatMayNotMakeTheExtensionIsToldWhatToDo(t *testing.T) {
+	uri := dbtest.EmptyURI(t, dbtest.PostgreSQL)
+	d := dbtest.OpenURI(t, uri)
+	parsed, err := url.Parse(uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := strings.TrimPrefix(parsed.Path, "/")
+	role := "poor_" + name
+	for _, query := range []string{
+		"CREATE ROLE " + role + " LOGIN PASSWORD 'secret'", "GRANT ALL ON SCHEMA public TO " + role,
+		"ALTER ROLE " + role + " SET search_path = public",
+	} {
+		if _, err := d.Exec(t.Context(), query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		for _, query := range []string{"DROP OWNED BY " + role, "DROP ROLE " + role} {
+			if _, err := d.Exec(context.WithoutCancel(t.Context()), query); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	parsed.User = url.UserPassword(role, "secret")
+	err = dbtest.OpenURI(t, parsed.String()).Migrate(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "CREATE EXTENSION pg_trgm") || !strings.Contains(err.Error(), role) {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := d.Exec(t.Context(), "CREATE EXTENSION pg_trgm"); err != nil {
+		t.Fatal(err)
+	}
+	if err := dbtest.OpenURI(t, parsed.String()).Migrate(t.Context()); err != nil {
+		t.Errorf("after an administrator made it: %v", err)
 	}
 }

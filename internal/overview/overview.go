@@ -1,5 +1,5 @@
 // Package overview reads the lists of the API that join what several domains keep: which repositories somebody sees,
-// what a team holds, what a robot was given.
+// what a team holds, what a robot was given; and finds names by a part of them.
 //
 // It only reads, outside of transactions, so that it may be given a replica. Each call makes a constant number of
 // queries, and permission is a condition of the query: a page is never thinned out afterwards.
@@ -8,6 +8,7 @@ package overview
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/longshore-registry/longshore/internal/access"
 	"github.com/longshore-registry/longshore/internal/db"
@@ -16,11 +17,18 @@ import (
 
 // Reader reads the lists.
 type Reader struct {
-	db db.Queryer
+	db Source
+}
+
+// Source is a database, or a replica of one.
+type Source interface {
+	db.Queryer
+	// Dialect says which database answers: they look for parts of names in different ways.
+	Dialect() db.Dialect
 }
 
 // New makes a reader of a database.
-func New(q db.Queryer) *Reader { return &Reader{q} }
+func New(s Source) *Reader { return &Reader{s} }
 
 // Team is a team with the size of what belongs to it.
 type Team struct {
@@ -118,4 +126,25 @@ func collect[T any](rows db.Rows, targets func(*T) []any) ([]T, error) {
 		return nil, fmt.Errorf("read a list: %w", err)
 	}
 	return all, nil
+}
+
+// MembersAmong says which of a few accounts are in a team of an organization.
+func (r *Reader) MembersAmong(ctx context.Context, organizationID int64, accounts []int64) (map[int64]bool, error) {
+	a := &arguments{}
+	organization := a.add(organizationID)
+	in := make([]string, len(accounts))
+	for i, id := range accounts {
+		in[i] = a.add(id)
+	}
+	rows, err := r.db.Query(ctx, `SELECT m.account_id FROM team_member m JOIN team t ON t.id = m.team_id AND t.organization_id = `+organization+`
+		WHERE m.account_id IN (`+strings.Join(in, ", ")+`)`, a.values...)
+	if err != nil {
+		return nil, fmt.Errorf("look up members of organization %d: %w", organizationID, err)
+	}
+	list, err := collect(rows, func(id *int64) []any { return []any{id} })
+	members := make(map[int64]bool, len(list))
+	for _, id := range list {
+		members[id] = true
+	}
+	return members, err
 }

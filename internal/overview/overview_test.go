@@ -222,7 +222,7 @@ func TestLastModified(t *testing.T) {
 			f.check(err)
 		}
 		modified := func() time.Time {
-			list, err := f.lists.Repositories(t.Context(), overview.Filter{ViewerID: f.id("alice")}, overview.Position{}, 10, f.now)
+			list, err := f.lists.Repositories(t.Context(), overview.Filter{ViewerID: f.id("alice"), Modified: true}, overview.Position{}, 10, f.now)
 			f.check(err)
 			return list[0].LastModified
 		}

@@ -18,7 +18,12 @@ type Filter struct {
 	ViewerID    int64 // repositories that this account may read; 0: nobody's
 	All         bool  // every repository, for who may see all
 	Public      bool  // public ones too
+	StarredBy   int64 // only those that this account has starred; 0: no matter
 	Application bool  // application repositories instead of images
+
+	StarsOf    int64 // whose stars are told; 0: nobody's
+	Modified   bool  // say when a repository was last pushed to
+	Popularity bool  // count what was done on it lately
 }
 
 // Position is the place of a repository in the list; the zero Position stands before the first.
@@ -34,12 +39,17 @@ type Repository struct {
 	Description  string
 	Public       bool
 	State        access.State
-	LastModified time.Time // start of the newest live tag; zero without one
+	Starred      bool      // by Filter.StarsOf
+	LastModified time.Time // start of the newest live tag; zero without one, and when it was not asked for
+	Popularity   int64     // what was done in the last PopularDays days
 }
+
+// PopularDays is how far back popularity looks.
+const PopularDays = 90
 
 // Repositories lists repositories by namespace and name, those after a position.
 func (r *Reader) Repositories(ctx context.Context, f Filter, after Position, limit int, now time.Time) ([]Repository, error) {
-	query, args := f.query(after, limit, db.Millis(now))
+	query, args := f.query(after, limit, now)
 	if query == "" {
 		return nil, nil
 	}
@@ -52,7 +62,7 @@ func (r *Reader) Repositories(ctx context.Context, f Filter, after Position, lim
 	for rows.Next() {
 		var x Repository
 		var modified sql.NullInt64
-		err := rows.Scan(&x.NamespaceID, &x.Namespace, &x.Name, &x.Description, &x.Public, &x.State, &modified)
+		err := rows.Scan(&x.NamespaceID, &x.Namespace, &x.Name, &x.Description, &x.Public, &x.State, &x.Starred, &modified, &x.Popularity)
 		if err != nil {
 			return nil, fmt.Errorf("list repositories: %w", err)
 		}
@@ -64,45 +74,128 @@ func (r *Reader) Repositories(ctx context.Context, f Filter, after Position, lim
 	return all, rows.Err()
 }
 
-// query builds the statement, so that each combination walks the index on (namespace_id, name). It is empty where
-// nothing can be seen.
-func (f Filter) query(after Position, limit int, now int64) (string, []any) {
-	var args []any
-	arg := func(value any) string {
-		args = append(args, value)
-		return "$" + strconv.Itoa(len(args))
-	}
-	var seen []string
-	switch {
-	case f.All:
-		seen = []string{"1 = 1"}
-	case f.ViewerID != 0:
-		seen = append(seen, readableBy(arg(f.ViewerID)))
-	}
-	if f.Public {
-		seen = append(seen, "r.visibility = 1")
-	}
-	if len(seen) == 0 {
+// arguments collects the values of a statement's parameters.
+type arguments struct{ values []any }
+
+// add gives the parameter for a value.
+func (a *arguments) add(value any) string {
+	a.values = append(a.values, value)
+	return "$" + strconv.Itoa(len(a.values))
+}
+
+// query builds the statement, so that each combination reads an index in the page's order or starts from the few
+// repositories that it is about. It is empty where nothing can be seen.
+func (f Filter) query(after Position, limit int, now time.Time) (string, []any) {
+	a := &arguments{}
+	from := f.source(a, after, limit)
+	if from == "" {
 		return "", nil
 	}
-	kind := 1
-	if f.Application {
-		kind = 2
+	starred, modified, popularity := "0", "NULL", "0"
+	if f.StarsOf != 0 {
+		starred = `CASE WHEN EXISTS (SELECT 1 FROM star s WHERE s.account_id = ` + a.add(f.StarsOf) + ` AND s.repo_id = page.id) THEN 1 ELSE 0 END`
 	}
-	var where string
-	if f.NamespaceID != 0 {
-		where = "r.namespace_id = " + arg(f.NamespaceID) + " AND r.name > " + arg(after.Name)
-	} else {
-		where = "(r.namespace_id, r.name) > (" + arg(after.NamespaceID) + ", " + arg(after.Name) + ")"
+	if f.Modified {
+		modified = `(SELECT t.start_ms FROM tag t WHERE t.repo_id = page.id AND (t.expires_ms IS NULL OR t.expires_ms > ` + a.add(db.Millis(now)) + `)
+			ORDER BY t.start_ms DESC LIMIT 1)`
 	}
-	return `SELECT r.namespace_id, n.name, r.name, r.description, CASE WHEN r.visibility = 1 THEN 1 ELSE 0 END, r.state,
-			(SELECT MAX(t.start_ms) FROM tag t WHERE t.repo_id = r.id AND (t.expires_ms IS NULL OR t.expires_ms > ` + arg(now) + `))
-		FROM repository r
-		JOIN account n ON n.id = r.namespace_id AND n.deleted_ms IS NULL AND n.enabled = 1
-		WHERE r.deleted_ms IS NULL AND r.state <> 3 AND r.kind = ` + arg(kind) + ` AND ` + where + `
-			AND (` + strings.Join(seen, " OR ") + `)
-		ORDER BY r.namespace_id, r.name LIMIT ` + arg(limit), args
+	if f.Popularity {
+		popularity = popularitySince(a, "page.id", now)
+	}
+	return `SELECT page.namespace_id, n.name, page.name, page.description, CASE WHEN page.visibility = 1 THEN 1 ELSE 0 END, page.state, ` +
+		starred + `, ` + modified + `, ` + popularity + `
+		FROM ` + from + `
+		JOIN account n ON n.id = page.namespace_id
+		ORDER BY page.namespace_id, page.name LIMIT ` + a.add(limit), a.values
 }
+
+// popularitySince counts what was done on a repository lately.
+func popularitySince(a *arguments, id string, now time.Time) string {
+	return `(SELECT COALESCE(SUM(d.pulls + d.pushes + d.others), 0) FROM repo_day d
+		WHERE d.repo_id = ` + id + ` AND d.day > ` + a.add(DayOf(now)-PopularDays) + `)`
+}
+
+// source is where the page's rows come from. Inside a namespace its index is walked. Of all namespaces the public ones have
+// an index of their own; a viewer's are few and are sorted; each gives at most a page.
+func (f Filter) source(a *arguments, after Position, limit int) string {
+	kind := "1"
+	if f.Application {
+		kind = "2"
+	}
+	shown := ` r.deleted_ms IS NULL AND r.state <> 3 AND r.kind = ` + kind +
+		` AND EXISTS (SELECT 1 FROM account o WHERE o.id = r.namespace_id AND o.deleted_ms IS NULL AND o.enabled = 1)`
+	page := func(from, visible, where string) string {
+		return `(SELECT r.* FROM ` + from + ` WHERE ` + visible + where + ` AND` + shown + ` ORDER BY r.namespace_id, r.name LIMIT ` + a.add(limit) + `)`
+	}
+	if f.StarredBy != 0 {
+		seen := f.seen(a)
+		where := f.after(a, after)
+		return page(`star s JOIN repository r ON r.id = s.repo_id`, `s.account_id = `+a.add(f.StarredBy)+` AND (`+seen+`)`, where) + ` AS page`
+	}
+	if f.NamespaceID != 0 || f.All {
+		seen := f.seen(a)
+		return page(`repository r`, `(`+seen+`)`, f.after(a, after)) + ` AS page`
+	}
+	var parts []string
+	if f.Public {
+		parts = append(parts, `SELECT * FROM `+page(`repository r`, `r.visibility = 1`, f.after(a, after))+` AS open`)
+	}
+	if f.ViewerID != 0 {
+		own := ownIDs(a.add(f.ViewerID)) + ` AS own JOIN repository r ON r.id = own.id`
+		visible := `1 = 1`
+		if f.Public {
+			visible = `r.visibility <> 1`
+		}
+		parts = append(parts, `SELECT * FROM `+page(own, visible, f.after(a, after))+` AS mine`)
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return `(` + strings.Join(parts, ` UNION ALL `) + `) AS page`
+}
+
+// after is the condition that r stands behind a position.
+func (f Filter) after(a *arguments, after Position) string {
+	if f.NamespaceID != 0 {
+		return ` AND r.namespace_id = ` + a.add(f.NamespaceID) + ` AND r.name > ` + a.add(after.Name)
+	}
+	return ` AND (r.namespace_id, r.name) > (` + a.add(after.NamespaceID) + `, ` + a.add(after.Name) + `)`
+}
+
+// seen is the condition that r may be shown.
+func (f Filter) seen(a *arguments) string {
+	if f.All {
+		return "1 = 1"
+	}
+	conditions := []string{"1 = 0"}
+	if f.ViewerID != 0 {
+		conditions = append(conditions, readableBy(a.add(f.ViewerID)))
+	}
+	if f.Public {
+		conditions = append(conditions, "r.visibility = 1")
+	}
+	return strings.Join(conditions, " OR ")
+}
+
+// Days gives what was done on a repository by day since a time: pulls, pushes, and what an imported Quay counted. Days
+// without anything are absent.
+func (r *Reader) Days(ctx context.Context, repositoryID int64, since time.Time) (map[int64]int64, error) {
+	rows, err := r.db.Query(ctx, `SELECT day, pulls + pushes + others FROM repo_day WHERE repo_id = $1 AND day >= $2`,
+		repositoryID, DayOf(since))
+	if err != nil {
+		return nil, fmt.Errorf("count by days: %w", err)
+	}
+	type row struct{ day, count int64 }
+	list, err := collect(rows, func(x *row) []any { return []any{&x.day, &x.count} })
+	days := make(map[int64]int64, len(list))
+	for _, x := range list {
+		days[x.day] = x.count
+	}
+	return days, err
+}
+
+// DayOf is a day as it is stored: days since 1970-01-01 in UTC.
+func DayOf(t time.Time) int64 { return t.UTC().Unix() / (24 * 60 * 60) }
 
 // readableBy is who may read a repository: the namespace's owner, administrators of the organization, and who was
 // given a permission, itself or by a team.
@@ -113,4 +206,13 @@ func readableBy(viewer string) string {
 		OR EXISTS (SELECT 1 FROM repository_permission p WHERE p.repo_id = r.id AND p.account_id = ` + viewer + `)
 		OR EXISTS (SELECT 1 FROM repository_permission p
 			JOIN team_member m ON m.team_id = p.team_id AND m.account_id = ` + viewer + ` WHERE p.repo_id = r.id)`
+}
+
+// ownIDs are the same repositories as a set, for when there is no other place to begin.
+func ownIDs(viewer string) string {
+	return `(SELECT x.id FROM repository x WHERE x.namespace_id = ` + viewer + ` AND x.deleted_ms IS NULL
+		UNION SELECT x.id FROM team_member m JOIN team t ON t.id = m.team_id AND t.role = 1
+			JOIN repository x ON x.namespace_id = t.organization_id AND x.deleted_ms IS NULL WHERE m.account_id = ` + viewer + `
+		UNION SELECT p.repo_id AS id FROM repository_permission p WHERE p.account_id = ` + viewer + `
+		UNION SELECT p.repo_id AS id FROM team_member m JOIN repository_permission p ON p.team_id = m.team_id WHERE m.account_id = ` + viewer + `)`
 }

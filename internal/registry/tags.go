@@ -94,8 +94,8 @@ func historyQuery(repo Repository, f TagFilter, now int64) (string, []any) {
 	page := `SELECT name, start_ms, 1 AS live FROM tag ` + where
 	if f.OnlyLive {
 		page += ` AND (expires_ms IS NULL OR expires_ms > ` + param(now) + `)`
-	} else {
-		page += ` UNION ALL SELECT name, start_ms, 0 AS live FROM tag_history ` + where
+	} else { // inside a query of its own, or PostgreSQL sorts instead of merging
+		page = `SELECT name, start_ms, live FROM (` + page + ` UNION ALL SELECT name, start_ms, 0 AS live FROM tag_history ` + where + `) AS periods`
 	}
 	page += ` ORDER BY start_ms DESC, name DESC LIMIT $2 OFFSET $3`
 	return `SELECT p.name, p.start_ms, CASE WHEN p.live = 1 THEN t.expires_ms ELSE h.end_ms END, p.live, COALESCE(t.flags, h.flags),

@@ -45,6 +45,7 @@ type Options struct {
 	MailLinks    http.Handler              // /confirm and /recovery; nil: no mail is sent, and so nothing leads there
 	Exports      http.Handler              // /exportedlogs; nil: there are none
 	Companion    func(escaped string) bool // whether a path that is not below /api is the API's; nil for /csrf_token alone
+	Legacy       http.Handler              // /v1
 	Root         http.Handler              // everything else
 	Checks       []Check
 	Health       HealthDetails
@@ -104,6 +105,8 @@ func (s *Server) Handler() http.Handler {
 		switch first := firstSegment(r.URL.Path); first {
 		case "v2", "keys":
 			s.options.Distribution.ServeHTTP(w, r)
+		case "v1":
+			s.options.Legacy.ServeHTTP(w, r)
 		case "api", "csrf_token", "oauth":
 			s.options.API.ServeHTTP(w, r)
 		case "confirm", "recovery":

@@ -23,7 +23,7 @@ import (
 func options(distribution http.HandlerFunc, log io.Writer) Options {
 	return Options{
 		Listen: "127.0.0.1:0", Network: "tcp", Grace: 5 * time.Second, Namespace: "quay",
-		Distribution: distribution, API: http.NotFoundHandler(), Root: http.NotFoundHandler(),
+		Distribution: distribution, API: http.NotFoundHandler(), Legacy: http.NotFoundHandler(), Root: http.NotFoundHandler(),
 		Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 }

@@ -1,8 +1,11 @@
 -- Search by part of a name, and lists that read no more of an index than they show.
 INSERT INTO schema_version (version, needs) VALUES (4, 1);
 
--- Prefixes among public and private repositories; account and team have their prefixes in unique indexes.
-CREATE INDEX repository_visible ON repository (visibility, name) WHERE deleted_ms IS NULL;
+-- Prefixes of names, of what everybody may see apart from the rest.
+CREATE INDEX repository_beginning ON repository (name) WHERE deleted_ms IS NULL;
+CREATE INDEX repository_public_beginning ON repository (name) WHERE deleted_ms IS NULL AND visibility = 1;
+-- Public repositories of all namespaces, in the order of their list.
+CREATE INDEX repository_public ON repository (namespace_id, name) WHERE visibility = 1 AND deleted_ms IS NULL;
 CREATE INDEX team_name ON team (name);
 
 -- Newest periods first, with all that decides whether one is shown.
@@ -11,9 +14,6 @@ DROP INDEX tag_start;
 
 -- The periods that one deletion ended, which a restore opens again together.
 CREATE INDEX tag_history_cause ON tag_history (repo_id, cause) WHERE cause IS NOT NULL;
-
--- Stars, newest first.
-CREATE INDEX star_account ON star (account_id, created_ms, repo_id);
 {{- if .PostgreSQL}}
 
 DO $$ BEGIN
@@ -26,7 +26,8 @@ EXCEPTION
 END $$;
 CREATE INDEX repository_part ON repository USING gin (name gin_trgm_ops) WHERE deleted_ms IS NULL;
 CREATE INDEX repository_public_part ON repository USING gin (name gin_trgm_ops) WHERE deleted_ms IS NULL AND visibility = 1;
-CREATE INDEX account_part ON account USING gin (name gin_trgm_ops) WHERE deleted_ms IS NULL;
+CREATE INDEX account_people_part ON account USING gin (name gin_trgm_ops) WHERE deleted_ms IS NULL AND kind IN (1, 2);
+CREATE INDEX account_robot_part ON account USING gin (name gin_trgm_ops) WHERE deleted_ms IS NULL AND kind = 3;
 CREATE INDEX team_part ON team USING gin (name gin_trgm_ops);
 {{- else}}
 

@@ -35,6 +35,9 @@ func shapeOf(e *problem.Error) *failure {
 	case problem.Unsupported:
 		return abort(http.StatusMethodNotAllowed, "%s", e.Message)
 	case problem.Conflict:
+		if e.Code == "TAG_IMMUTABLE" {
+			return tagImmutable(e.Message)
+		}
 		return message(http.StatusConflict, "%s", e.Message)
 	case problem.TooLarge:
 		return abort(http.StatusRequestEntityTooLarge, "%s", e.Message)

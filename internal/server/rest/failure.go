@@ -66,6 +66,10 @@ func notFound() *failure {
 	return &failure{status: http.StatusNotFound, kind: "not_found", text: "Not Found"}
 }
 
+func tagImmutable(text string) *failure {
+	return &failure{status: http.StatusConflict, kind: "tag_immutable", text: text}
+}
+
 // The plain bodies.
 
 // message is {"message": text}: what Quay answers where its data layer refused.

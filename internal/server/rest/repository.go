@@ -6,6 +6,7 @@ import (
 
 	"github.com/longshore-registry/longshore/internal/access"
 	"github.com/longshore-registry/longshore/internal/identity"
+	"github.com/longshore-registry/longshore/internal/overview"
 	"github.com/longshore-registry/longshore/internal/registry"
 )
 
@@ -116,9 +117,15 @@ func (a *API) getRepository(ctx context.Context, c *Call, in *getRepositoryInput
 	view := repositoryView{
 		Namespace: r.Namespace, Name: r.Name, Kind: kindName(r), Description: r.Description, IsPublic: r.Public,
 		IsOrganization: r.NamespaceKind == identity.Organization, TagExpirationS: int64(r.TagWindow.Seconds()),
-		IsFreeAccount: true, State: stateName(r.State),
+		IsFreeAccount: true, State: stateName(r.State), TrustEnabled: r.Trusted,
+	}
+	if !r.Public {
+		view.StatusToken = r.StatusToken
 	}
 	var err error
+	if view.IsStarred, err = a.options.Registry.Starred(ctx, r, c.Principal.Account.ID); err != nil {
+		return nil, err
+	}
 	if view.CanWrite, err = a.may(ctx, c.Principal, access.Push, r.Object()); err != nil {
 		return nil, err
 	}
@@ -131,7 +138,9 @@ func (a *API) getRepository(ctx context.Context, c *Call, in *getRepositoryInput
 		}
 	}
 	if in.IncludeStats {
-		view.Stats = a.emptyStats()
+		if view.Stats, err = a.repositoryStats(ctx, r); err != nil {
+			return nil, err
+		}
 	}
 	return &repositoryOutput{view}, nil
 }
@@ -154,14 +163,19 @@ func (a *API) repositoryTags(ctx context.Context, r registry.Repository) (map[st
 // statDays is how far back includeStats reaches.
 const statDays = 92
 
-// emptyStats is a count of nothing for each of the last days: what was done on a repository is not recorded yet.
-func (a *API) emptyStats() []repositoryStat {
+// repositoryStats is the count of what was done on a repository on each of the last days, by UTC.
+func (a *API) repositoryStats(ctx context.Context, r registry.Repository) ([]repositoryStat, error) {
 	today := a.options.Clock().UTC()
+	counts, err := a.options.Lists.Days(ctx, r.ID, today.AddDate(0, 0, 1-statDays))
+	if err != nil {
+		return nil, err
+	}
 	stats := make([]repositoryStat, 0, statDays)
 	for back := statDays - 1; back >= 0; back-- {
-		stats = append(stats, repositoryStat{Date: today.AddDate(0, 0, -back).Format("2006-01-02")})
+		day := today.AddDate(0, 0, -back)
+		stats = append(stats, repositoryStat{Date: day.Format("2006-01-02"), Count: counts[overview.DayOf(day)]})
 	}
-	return stats
+	return stats, nil
 }
 
 type updateRepositoryInput struct {

@@ -61,17 +61,12 @@ func (a *API) listRepositories(ctx context.Context, c *Call, in *listRepositorie
 	if err != nil {
 		return nil, err
 	}
-	list, err := a.options.Lists.Repositories(ctx, filter, after, repositoriesPerPage+1, a.options.Clock())
+	out := &listRepositoriesOutput{}
+	list, next, err := a.repositoryPage(ctx, "listRepos", filter, after)
 	if err != nil {
 		return nil, err
 	}
-	out := &listRepositoriesOutput{}
-	if len(list) > repositoriesPerPage {
-		list = list[:repositoriesPerPage]
-		if out.Body.NextPage, err = a.pages.encode("listRepos", list[len(list)-1].Position); err != nil {
-			return nil, err
-		}
-	}
+	out.Body.NextPage = next
 	out.Body.Repositories = make([]repositoryItem, 0, len(list))
 	for _, r := range list {
 		out.Body.Repositories = append(out.Body.Repositories, in.item(c, r))
@@ -79,16 +74,35 @@ func (a *API) listRepositories(ctx context.Context, c *Call, in *listRepositorie
 	return out, nil
 }
 
-// repositoryFilter is empty, so that nothing is found, for an unknown namespace and for starred repositories, which
-// this version does not keep. A token without repo:read sees what anybody sees.
-func (a *API) repositoryFilter(ctx context.Context, c *Call, in *listRepositoriesInput) (overview.Filter, error) {
-	if in.Starred {
-		return overview.Filter{}, nil
+// repositoryPage reads a page of a list of repositories and gives the token for the next one, empty on the last.
+func (a *API) repositoryPage(ctx context.Context, operation string, f overview.Filter, after overview.Position) ([]overview.Repository, string, error) {
+	list, err := a.options.Lists.Repositories(ctx, f, after, repositoriesPerPage+1, a.options.Clock())
+	if err != nil || len(list) <= repositoriesPerPage {
+		return list, "", err
 	}
-	f := overview.Filter{Public: in.Public, Application: in.Kind == "application"}
-	scoped := c.Principal.Credential != identity.OAuthToken || c.Principal.Scopes.Has(identity.ScopeRepoRead)
-	if scoped {
-		f.ViewerID = c.Principal.Account.ID
+	list = list[:repositoriesPerPage]
+	next, err := a.pages.encode(operation, list[len(list)-1].Position)
+	return list, next, err
+}
+
+// viewer is whose repositories a caller sees besides the public ones; 0 for a token without repo:read, which sees what
+// anybody sees.
+func viewer(c *Call) int64 {
+	if c.Principal.Credential == identity.OAuthToken && !c.Principal.Scopes.Has(identity.ScopeRepoRead) {
+		return 0
+	}
+	return c.Principal.Account.ID
+}
+
+// repositoryFilter is empty, so that nothing is found, for an unknown namespace. What was starred and cannot be read any
+// more is left out.
+func (a *API) repositoryFilter(ctx context.Context, c *Call, in *listRepositoriesInput) (overview.Filter, error) {
+	f := overview.Filter{
+		Public: in.Public, Application: in.Kind == "application", ViewerID: viewer(c), Modified: in.LastModified, Popularity: in.Popularity,
+		StarsOf: c.Principal.Account.ID,
+	}
+	if in.Starred {
+		f.StarredBy, f.Public = c.Principal.Account.ID, true
 	}
 	if in.Namespace == "" {
 		return f, nil
@@ -98,7 +112,7 @@ func (a *API) repositoryFilter(ctx context.Context, c *Call, in *listRepositorie
 		return overview.Filter{}, err
 	}
 	f.NamespaceID = namespace.ID
-	if scoped {
+	if viewer(c) != 0 {
 		f.All, err = a.may(ctx, c.Principal, access.InspectNamespace, accountObject(namespace))
 	}
 	return f, err
@@ -109,7 +123,7 @@ func (in *listRepositoriesInput) item(c *Call, r overview.Repository) repository
 		Namespace: r.Namespace, Name: r.Name, Description: r.Description, IsPublic: r.Public, Kind: in.Kind, State: stateName(r.State),
 	}
 	if !c.Principal.IsAnonymous() {
-		item.IsStarred = new(bool)
+		item.IsStarred = &r.Starred
 	}
 	if in.LastModified {
 		var at *int64
@@ -120,7 +134,8 @@ func (in *listRepositoriesInput) item(c *Call, r overview.Repository) repository
 		item.LastModified = &at
 	}
 	if in.Popularity {
-		item.Popularity = new(float64)
+		popularity := float64(r.Popularity)
+		item.Popularity = &popularity
 	}
 	return item
 }

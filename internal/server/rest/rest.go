@@ -76,6 +76,11 @@ type Options struct {
 	AssignTokens      bool    // FEATURE_ASSIGN_OAUTH_TOKEN: administrators offer tokens to users
 	RequireTeamInvite bool    // FEATURE_REQUIRE_TEAM_INVITE: with an Inviter, new members are asked first
 
+	Mirror       bool // FEATURE_REPO_MIRROR
+	PurgeTags    bool // PERMANENTLY_DELETE_TAGS
+	Immutable    bool // FEATURE_IMMUTABLE_TAGS
+	PartialNames bool // FEATURE_PARTIAL_USER_AUTOCOMPLETE
+
 	Registration Registration
 	Rename       bool          // FEATURE_USER_RENAME
 	Metadata     bool          // FEATURE_USER_METADATA
@@ -179,6 +184,7 @@ func (a *API) routes() []*route {
 		a.superUserRoutes(), a.superOrganizationRoutes(),
 		a.logRoutes(), a.explainRoutes(),
 		a.instanceRoutes(), a.serviceKeyRoutes(), a.siteRoutes(), a.wellKnownRoutes(), a.eventRoutes(),
+		a.tagChangeRoutes(), a.manifestRoutes(), a.labelRoutes(), a.repositoryStateRoutes(), a.starRoutes(), a.searchRoutes(), a.entityRoutes(),
 	} {
 		all = append(all, resource...)
 	}

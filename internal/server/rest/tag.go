@@ -3,9 +3,11 @@ package rest
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/longshore-registry/longshore/internal/access"
+	"github.com/longshore-registry/longshore/internal/digest"
 	"github.com/longshore-registry/longshore/internal/identity"
 	"github.com/longshore-registry/longshore/internal/problem"
 	"github.com/longshore-registry/longshore/internal/registry"
@@ -34,6 +36,16 @@ type tagView struct {
 	Size           *int64  `json:"size" doc:"null for lists"`
 	LastModified   string  `json:"last_modified,omitempty" doc:"RFC 822 date"`
 	Expiration     string  `json:"expiration,omitempty" doc:"RFC 822 date"`
+	Immutable      *bool   `json:"immutable,omitempty" doc:"where tags can be immutable"`
+	*childrenView
+}
+
+// childrenView is what a list adds.
+type childrenView struct {
+	IsSparse        bool            `json:"is_sparse" doc:"some of its manifests are not here"`
+	ChildCount      int             `json:"child_manifest_count"`
+	PresentCount    int             `json:"present_child_count"`
+	ChildrenPresent map[string]bool `json:"child_manifests_presence" doc:"by digest"`
 }
 
 func newTagView(t registry.Tag) tagView {
@@ -76,12 +88,47 @@ func (a *API) listTags(ctx context.Context, c *Call, in *listTagsInput) (*listTa
 		return nil, err
 	}
 	out := &listTagsOutput{}
-	out.Body.Tags = make([]tagView, 0, len(tags))
-	for _, t := range tags {
-		out.Body.Tags = append(out.Body.Tags, newTagView(t))
-	}
 	out.Body.Page, out.Body.HasAdditional = filter.Page, more
-	return out, nil
+	out.Body.Tags, err = a.tagViews(ctx, c.Repository, tags)
+	return out, err
+}
+
+// tagViews shows tags; the manifests of all their lists take one query.
+func (a *API) tagViews(ctx context.Context, r registry.Repository, tags []registry.Tag) ([]tagView, error) {
+	var lists []digest.Digest
+	for _, t := range tags {
+		if t.IsIndex && !slices.Contains(lists, t.Digest) {
+			lists = append(lists, t.Digest)
+		}
+	}
+	children, err := a.options.Registry.ChildPresence(ctx, r, lists)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]tagView, 0, len(tags))
+	for _, t := range tags {
+		v := newTagView(t)
+		if a.options.Immutable {
+			v.Immutable = &t.Immutable
+		}
+		if t.IsIndex {
+			v.childrenView = newChildrenView(children[t.Digest])
+		}
+		views = append(views, v)
+	}
+	return views, nil
+}
+
+func newChildrenView(children map[digest.Digest]bool) *childrenView {
+	v := &childrenView{ChildCount: len(children), ChildrenPresent: make(map[string]bool, len(children))}
+	for d, present := range children {
+		v.ChildrenPresent[d.String()] = present
+		if present {
+			v.PresentCount++
+		}
+	}
+	v.IsSparse = v.PresentCount < v.ChildCount
+	return v
 }
 
 // filter clamps page and limit as Quay does and reads filter_tag_name.
@@ -116,18 +163,8 @@ func (a *API) deleteTag(ctx context.Context, c *Call, _ *struct{}) (*none, error
 // tagLimit is how many tags the view of a repository carries.
 const tagLimit = 500
 
-// liveTags collects live tags, newest first, for the view of a repository.
+// liveTags gives the newest live tags for the view of a repository.
 func (a *API) liveTags(ctx context.Context, r registry.Repository) ([]registry.Tag, error) {
-	var all []registry.Tag
-	for page := 1; len(all) < tagLimit; page++ {
-		tags, more, err := a.options.Registry.TagHistory(ctx, r, registry.TagFilter{OnlyLive: true, Page: page, Limit: 100})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, tags...)
-		if !more {
-			break
-		}
-	}
-	return all, nil
+	tags, _, err := a.options.Registry.TagHistory(ctx, r, registry.TagFilter{OnlyLive: true, Page: 1, Limit: tagLimit})
+	return tags, err
 }

@@ -28,7 +28,7 @@ type urlTemplate struct {
 
 type appCapabilitiesOutput struct {
 	Body struct {
-		AppName      string              `json:"appName"`
+		AppName      string                 `json:"appName"`
 		Capabilities map[string]urlTemplate `json:"capabilities"`
 	}
 }

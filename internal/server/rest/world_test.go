@@ -93,7 +93,7 @@ func newWorld(t testing.TB, d *db.DB, change ...func(*settings)) *world {
 		account: identity.Options{DB: d, SecretKey: "a secret key", DatabaseSecretKey: "another secret key", BcryptCost: 4, Clock: w.clock},
 		options: Options{Secret: []byte("a secret key"), Clock: w.clock, Version: "test", FreshLogin: 10 * time.Minute, XHROnly: true,
 			UserEvents: true, DirectLogin: true, DatabaseAuth: true, ChangeTagWindow: true, AssignTokens: true, AuditLogins: true, LogExport: true, LogCounts: true, Cookie: Cookie{Persistent: true},
-			Registration: Registration{Open: true}, AppTokens: true},
+			Registration: Registration{Open: true}, AppTokens: true, Mirror: true, PurgeTags: true, PartialNames: true},
 	}
 	for _, fn := range change {
 		fn(&s)
@@ -111,6 +111,9 @@ func newWorld(t testing.TB, d *db.DB, change ...func(*settings)) *world {
 	}
 	w.access = access.NewAuthority(access.Options{DB: d, Policy: s.policy, Accounts: w.identity, Audit: w.log, Clock: w.clock})
 	w.registry, err = registry.New(registry.Options{DB: d, Content: noBlobs{}, Names: registry.NameOptions{Extended: true}, Audit: w.log, Clock: w.clock})
+	w.access = access.NewAuthority(access.Options{DB: d, Policy: s.policy, Accounts: w.identity, Clock: w.clock})
+	w.registry, err = registry.New(registry.Options{DB: d, Content: noBlobs{}, Names: registry.NameOptions{Extended: true}, Clock: w.clock,
+		Immutable: registry.Immutability{On: s.options.Immutable}})
 	if err != nil {
 		t.Fatal(err)
 	}

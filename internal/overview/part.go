@@ -1,0 +1,94 @@
+package overview
+
+import (
+	"strings"
+
+	"github.com/longshore-registry/longshore/internal/db"
+)
+
+const (
+	// minPart is the length in bytes from which names are found by any part of them; shorter needles are looked for at
+	// their beginning.
+	minPart = 3
+	// maxPart is the most bytes of a needle that count.
+	maxPart = 255
+	// maxMatches is how many names of one sort are weighed against each other. Exact names and beginnings are always
+	// among them.
+	maxMatches = 1000
+)
+
+// corpus is a sort of names with its indexes (migration 4).
+type corpus struct {
+	table string
+	where string // the condition of PostgreSQL's partial indexes, and of the one on the beginning
+	class string // the word that SQLite's index has for that condition; empty for all
+}
+
+// The sorts of names that can be looked through as a whole.
+var (
+	publicRepositories = corpus{"repository", "deleted_ms IS NULL AND visibility = 1", "public"}
+	allRepositories    = corpus{"repository", "deleted_ms IS NULL", ""}
+	people             = corpus{"account", "deleted_ms IS NULL AND kind IN (1, 2)", "people"}
+	allRobots          = corpus{"account", "deleted_ms IS NULL AND kind = 3", "robot"}
+	allTeams           = corpus{"team", "1 = 1", ""}
+)
+
+// needle is what is looked for, in lower case as all names are.
+type needle string
+
+// newNeedle brings what somebody typed into the form that names have.
+func newNeedle(text string) needle {
+	text = strings.ToLower(strings.TrimSpace(text))
+	return needle(strings.ToValidUTF8(text[:min(len(text), maxPart)], ""))
+}
+
+// bounds are those between which the names that begin with the needle lie.
+func (n needle) bounds() (from, to string) { return string(n), string(n) + "\U0010ffff" }
+
+// inside is the condition that a column has the needle in it, for a few rows that were found otherwise.
+func (n needle) inside(a *arguments, column string) string {
+	escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(string(n))
+	if len(n) < minPart {
+		return column + ` LIKE ` + a.add(escaped+"%") + ` ESCAPE '\'`
+	}
+	return column + ` LIKE ` + a.add("%"+escaped+"%") + ` ESCAPE '\'`
+}
+
+// ids is a subquery of the ids of a sort's names with the needle: those that begin with it, in order, and those that
+// have it anywhere. Each half reads an index, and stops at maxMatches rows that also fulfil the condition shown on x. It
+// is the one place that knows how the databases look for parts of names.
+func (n needle) ids(a *arguments, dialect db.Dialect, c corpus, shown string) string {
+	from, to := n.bounds()
+	limit := a.add(maxMatches)
+	begin := `SELECT id FROM (SELECT x.id FROM ` + c.table + ` x WHERE ` + qualify(c.where) + ` AND x.name >= ` + a.add(from) + ` AND x.name < ` + a.add(to) +
+		` AND ` + shown + ` ORDER BY x.name LIMIT ` + limit + `) AS beginning`
+	if len(n) < minPart {
+		return begin
+	}
+	if dialect == db.PostgreSQL {
+		return begin + ` UNION SELECT id FROM (SELECT x.id FROM ` + c.table + ` x WHERE ` + qualify(c.where) + ` AND ` + n.inside(a, "x.name") +
+			` AND ` + shown + ` LIMIT ` + limit + `) AS anywhere`
+	}
+	index := "search_" + c.table
+	match := `name:"` + strings.ReplaceAll(string(n), `"`, `""`) + `"`
+	if c.class != "" {
+		match += ` AND class:"` + c.class + `"`
+	}
+	return begin + ` UNION SELECT id FROM (SELECT x.id FROM ` + index + ` s JOIN ` + c.table + ` x ON x.id = s.rowid WHERE s.` + index + ` MATCH ` + a.add(match) +
+		` AND ` + shown + ` LIMIT ` + limit + `) AS anywhere`
+}
+
+// qualify says that a corpus' condition is about x.
+func qualify(where string) string {
+	for _, column := range []string{"deleted_ms", "visibility", "kind"} {
+		where = strings.ReplaceAll(where, column, "x."+column)
+	}
+	return where
+}
+
+// rank says how well a name fits: 3 it is the needle, 2 it begins with it, 1 it has it somewhere.
+func (n needle) rank(a *arguments, column string) string {
+	from, to := n.bounds()
+	exact := a.add(from)
+	return `CASE WHEN ` + column + ` = ` + exact + ` THEN 3 WHEN ` + column + ` >= ` + exact + ` AND ` + column + ` < ` + a.add(to) + ` THEN 2 ELSE 1 END`
+}

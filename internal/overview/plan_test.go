@@ -1,0 +1,144 @@
+package overview
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/longshore-registry/longshore/internal/db"
+	"github.com/longshore-registry/longshore/internal/db/dbtest"
+)
+
+// fill makes an organization with so many repositories, every hundredth of them public, and as many users, teams and robots.
+func fill(t *testing.T, d *db.DB, n int) {
+	t.Helper()
+	const numbers = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1) `
+	err := d.Hard(t.Context(), "fill", func(ctx context.Context, tx db.Tx) error {
+		for _, query := range []string{
+			`INSERT INTO account (uuid, kind, name, tag_window_s) SELECT 'u', 2, 'acme', 0 WHERE CAST($1 AS BIGINT) > 0`,
+			numbers + `INSERT INTO repository (namespace_id, name, visibility, badge_token, created_ms)
+				SELECT 1, 'common-' || (i * 7919) || '-app', CASE WHEN i % 100 = 0 THEN 1 ELSE 2 END, 'b', 0 FROM n`,
+			numbers + `INSERT INTO account (uuid, kind, name, tag_window_s) SELECT 'u' || i, 1, 'common-user' || i, 0 FROM n`,
+			numbers + `INSERT INTO account (uuid, kind, name, owner_id, tag_window_s) SELECT 'r' || i, 3, 'acme+common' || i, 1, 0 FROM n`,
+			numbers + `INSERT INTO team (organization_id, name, role) SELECT 1, 'common' || i, 3 FROM n`,
+		} {
+			if _, err := tx.Exec(ctx, query, n); err != nil {
+				return err
+			}
+		}
+		if tx.Dialect() == db.PostgreSQL {
+			_, err := tx.Exec(ctx, `ANALYZE`)
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func explain(t *testing.T, d *db.DB, query string, args []any) (plan []string) {
+	t.Helper()
+	verb, column := "EXPLAIN QUERY PLAN ", 4
+	if d.Dialect() == db.PostgreSQL {
+		verb, column = "EXPLAIN ", 1
+	}
+	err := d.Hard(t.Context(), "explain", func(ctx context.Context, tx db.Tx) error {
+		if tx.Dialect() == db.PostgreSQL {
+			if _, err := tx.Exec(ctx, `SET LOCAL enable_seqscan = off`); err != nil {
+				return err
+			}
+		}
+		rows, err := tx.Query(ctx, verb+query, args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var line string
+			targets := []any{&line}
+			if column == 4 {
+				targets = []any{new(int64), new(int64), new(int64), &line}
+			}
+			if err := rows.Scan(targets...); err != nil {
+				return err
+			}
+			plan = append(plan, line)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, query)
+	}
+	return plan
+}
+
+// TestNoSearchAndNoListReadsATable asks both databases how they run what pages wait for, over 10,000 of everything.
+func TestNoSearchAndNoListReadsATable(t *testing.T) {
+	now := time.UnixMilli(0)
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		fill(t, d, 10_000)
+		r := New(d)
+		somebody, root := Seeker{AccountID: 2}, Seeker{AccountID: 2, AllRepositories: true, AllNamespaces: true}
+		type statement struct {
+			query string
+			args  []any
+		}
+		one := func(query string, args []any) statement { return statement{query, args} }
+		list := func(f Filter) statement {
+			f.Modified, f.Popularity, f.StarsOf = true, true, 2
+			return one(f.query(Position{1, "common-5"}, 100, now))
+		}
+		for name, s := range map[string]statement{
+			"repositories by a part, nobody":     one(r.findRepositories(Seeker{}, "7919", 0, 10, now)),
+			"repositories by a part, somebody":   one(r.findRepositories(somebody, "7919", 0, 10, now)),
+			"repositories by a part, superuser":  one(r.findRepositories(root, "7919", 0, 10, now)),
+			"repositories by a beginning":        one(r.findRepositories(somebody, "co", 0, 10, now)),
+			"repositories of a namespace":        one(r.findRepositories(somebody, "acme/com", 0, 10, now)),
+			"people by a part":                   one(r.findPeople("user77", false, 10)),
+			"people by the whole":                one(r.findPeople("user77", true, 10)),
+			"people by a beginning":              one(r.findPeople("co", false, 10)),
+			"robots, somebody":                   one(r.findRobots(somebody, 0, "common77", 10)),
+			"robots, superuser":                  one(r.findRobots(root, 0, "common77", 10)),
+			"robots of a namespace":              one(r.findRobots(root, 1, "common77", 10)),
+			"teams, somebody":                    one(r.findTeams(somebody, 0, "common77", 10)),
+			"teams, superuser":                   one(r.findTeams(root, 0, "common77", 10)),
+			"teams of a namespace":               one(r.findTeams(root, 1, "common77", 10)),
+			"list of a namespace, administrator": list(Filter{NamespaceID: 1, All: true}),
+			"list of a namespace, somebody":      list(Filter{NamespaceID: 1, ViewerID: 2, Public: true}),
+			"list of everything public":          list(Filter{Public: true}),
+			"list of public ones and one's own":  list(Filter{Public: true, ViewerID: 2}),
+			"list of starred ones":               list(Filter{StarredBy: 2, ViewerID: 2, Public: true}),
+		} {
+			t.Run(name, func(t *testing.T) {
+				plan := explain(t, d, s.query, s.args)
+				for _, line := range plan {
+					if whole.MatchString(line) {
+						t.Errorf("%s in\n%s", line, strings.Join(plan, "\n"))
+					}
+				}
+			})
+		}
+	})
+}
+
+// whole matches the reading of a whole table: of the schema's, not of a subquery's result. An index of parts is read
+// as a virtual table, by its match.
+var whole = regexp.MustCompile(`^SCAN (repository|account|team|tag|star|x|r|n|t|m|p|o)\b|Seq Scan on (repository|account|team|tag|star)\b`)
+
+// TestAPageOfAListReadsAPageOfItsIndex: where the viewer sees what is there, the walk ends with the page.
+func TestAPageOfAListReadsAPageOfItsIndex(t *testing.T) {
+	d := dbtest.Open(t, dbtest.SQLite)
+	fill(t, d, 10_000)
+	for name, f := range map[string]Filter{"a namespace": {NamespaceID: 1, All: true}, "what is public": {Public: true}} {
+		t.Run(name, func(t *testing.T) {
+			query, args := f.query(Position{1, "common-5"}, 100, time.UnixMilli(0))
+			plan := strings.Join(explain(t, d, query, args), "\n")
+			if strings.Contains(plan, "TEMP B-TREE") || !strings.Contains(plan, "(namespace_id") && !strings.Contains(plan, "repository_public") {
+				t.Errorf("the list is not read in the order of its index:\n%s", plan)
+			}
+		})
+	}
+}

@@ -1,0 +1,251 @@
+package overview
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/longshore-registry/longshore/internal/db"
+	"github.com/longshore-registry/longshore/internal/identity"
+)
+
+// Seeker is who looks for something: what they cannot see is never found.
+type Seeker struct {
+	AccountID       int64 // 0 for nobody, who sees public repositories alone
+	AllRepositories bool  // sees every repository
+	AllNamespaces   bool  // sees the teams and robots of every namespace
+}
+
+// FoundRepository is a repository whose name has what was looked for.
+type FoundRepository struct {
+	ID           int64
+	Owner        FoundAccount
+	Name         string
+	Description  string
+	Public       bool
+	Application  bool
+	Rank         int // how well the name fits, at most 3
+	Stars        int64
+	LastModified time.Time // zero without a live tag
+	Popularity   int64
+}
+
+// FoundAccount is a user, an organization or a robot.
+type FoundAccount struct {
+	ID    int64
+	Kind  identity.Kind
+	Name  string
+	Email string
+	Rank  int
+}
+
+// FoundTeam is a team.
+type FoundTeam struct {
+	Name         string
+	Organization FoundAccount
+	Rank         int
+}
+
+// repositoryShown is the condition that repository x is one that anybody is shown.
+const repositoryShown = `x.deleted_ms IS NULL AND x.state <> 3 AND EXISTS (
+	SELECT 1 FROM account o WHERE o.id = x.namespace_id AND o.deleted_ms IS NULL AND o.enabled = 1)`
+
+// FindRepositories finds repositories that the seeker may read by a part of their name, or by namespace/beginning. The
+// best fit comes first, then the order of names. One query.
+func (r *Reader) FindRepositories(ctx context.Context, s Seeker, text string, offset, limit int, now time.Time) ([]FoundRepository, error) {
+	n := newNeedle(text)
+	if n == "" {
+		return nil, nil
+	}
+	query, args := r.findRepositories(s, n, offset, limit, now)
+	rows, err := r.db.Query(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("find repositories: %w", err)
+	}
+	defer rows.Close()
+	var all []FoundRepository
+	for rows.Next() {
+		var f FoundRepository
+		var email sql.NullString
+		var modified sql.NullInt64
+		if err := rows.Scan(&f.ID, &f.Owner.ID, &f.Owner.Kind, &f.Owner.Name, &email, &f.Name, &f.Description, &f.Public,
+			&f.Application, &f.Rank, &f.Stars, &modified, &f.Popularity); err != nil {
+			return nil, fmt.Errorf("find repositories: %w", err)
+		}
+		f.Owner.Email = email.String
+		if modified.Valid {
+			f.LastModified = db.Time(modified.Int64)
+		}
+		all = append(all, f)
+	}
+	return all, rows.Err()
+}
+
+func (r *Reader) findRepositories(s Seeker, n needle, offset, limit int, now time.Time) (string, []any) {
+	a := &arguments{}
+	var parts []string
+	namespace, rest, nested := strings.Cut(string(n), "/")
+	within := func(from, visible string) string {
+		low, high := needle(rest).bounds()
+		return `SELECT x.id FROM ` + from + ` WHERE x.namespace_id = (SELECT id FROM account WHERE deleted_ms IS NULL AND name = ` + a.add(namespace) + `) AND x.name >= ` + a.add(low) + ` AND x.name < ` + a.add(high) +
+			` AND ` + visible + ` AND ` + repositoryShown
+	}
+	open := func(c corpus, visible string) {
+		parts = append(parts, n.ids(a, r.db.Dialect(), c, repositoryShown))
+		if nested {
+			parts = append(parts, `SELECT id FROM (`+within("repository x", visible)+` ORDER BY x.name LIMIT `+a.add(maxMatches)+`) AS within`)
+		}
+	}
+	if s.AllRepositories {
+		open(allRepositories, "1 = 1")
+	} else {
+		open(publicRepositories, "x.visibility = 1")
+	}
+	if s.AccountID != 0 && !s.AllRepositories {
+		own := ownIDs(a.add(s.AccountID)) + ` AS own JOIN repository x ON x.id = own.id`
+		parts = append(parts, `SELECT x.id FROM `+own+` WHERE `+n.inside(a, "x.name")+` AND `+repositoryShown)
+		if nested {
+			parts = append(parts, within(own, "1 = 1"))
+		}
+	}
+	fits := "x.name"
+	if nested {
+		fits = "(n.name || '/' || x.name)"
+	}
+	rank := n.rank(a, fits)
+	return `SELECT found.id, n.id, n.kind, n.name, n.email, found.name, found.description, CASE WHEN found.visibility = 1 THEN 1 ELSE 0 END,
+			CASE WHEN found.kind = 2 THEN 1 ELSE 0 END, found.rank,
+			(SELECT COUNT(*) FROM star s WHERE s.repo_id = found.id),
+			(SELECT t.start_ms FROM tag t WHERE t.repo_id = found.id AND (t.expires_ms IS NULL OR t.expires_ms > ` + a.add(db.Millis(now)) + `)
+				ORDER BY t.start_ms DESC LIMIT 1),
+			` + popularitySince(a, "found.id", now) + `
+		FROM (SELECT x.id, x.namespace_id, x.name, x.description, x.visibility, x.kind, ` + rank + ` AS rank
+			FROM (` + strings.Join(parts, " UNION ") + `) AS f JOIN repository x ON x.id = f.id JOIN account n ON n.id = x.namespace_id
+			ORDER BY rank DESC, n.name, x.name LIMIT ` + a.add(limit) + ` OFFSET ` + a.add(offset) + `) AS found
+		JOIN account n ON n.id = found.namespace_id
+		ORDER BY found.rank DESC, n.name, found.name`, a.values
+}
+
+// accountColumns are what scanAccounts reads.
+const accountColumns = `SELECT x.id, x.kind, x.name, x.email, `
+
+// FindPeople finds users and organizations. exact: by their whole names alone. One query.
+func (r *Reader) FindPeople(ctx context.Context, text string, exact bool, limit int) ([]FoundAccount, error) {
+	n := newNeedle(text)
+	if n == "" {
+		return nil, nil
+	}
+	query, args := r.findPeople(n, exact, limit)
+	return r.accounts(ctx, query, args)
+}
+
+func (r *Reader) findPeople(n needle, exact bool, limit int) (string, []any) {
+	a := &arguments{}
+	if exact {
+		return accountColumns + `3 FROM account x WHERE x.deleted_ms IS NULL AND x.enabled = 1 AND x.kind IN (1, 2) AND x.name = ` + a.add(string(n)), a.values
+	}
+	ids := n.ids(a, r.db.Dialect(), people, "x.enabled = 1")
+	return accountColumns + n.rank(a, "x.name") + ` AS rank FROM (` + ids + `) AS f JOIN account x ON x.id = f.id
+		ORDER BY rank DESC, x.name LIMIT ` + a.add(limit), a.values
+}
+
+// namespacesOf are the namespaces whose teams and robots an account sees: its own, and its organizations'.
+func namespacesOf(viewer string) string {
+	return `(SELECT CAST(` + viewer + ` AS BIGINT) AS id UNION
+		SELECT t.organization_id AS id FROM team_member m JOIN team t ON t.id = m.team_id WHERE m.account_id = ` + viewer + `)`
+}
+
+// FindRobots finds robots of namespaces that the seeker belongs to, or of the one named. One query.
+func (r *Reader) FindRobots(ctx context.Context, s Seeker, namespaceID int64, text string, limit int) ([]FoundAccount, error) {
+	n := newNeedle(text)
+	if n == "" || s.AccountID == 0 {
+		return nil, nil
+	}
+	query, args := r.findRobots(s, namespaceID, n, limit)
+	return r.accounts(ctx, query, args)
+}
+
+func (r *Reader) findRobots(s Seeker, namespaceID int64, n needle, limit int) (string, []any) {
+	a := &arguments{}
+	var from string
+	switch {
+	case s.AllNamespaces && namespaceID == 0:
+		from = `(` + n.ids(a, r.db.Dialect(), allRobots, "x.enabled = 1") + `) AS f JOIN account x ON x.id = f.id`
+	case s.AllNamespaces:
+		from = `account x`
+	default:
+		from = namespacesOf(a.add(s.AccountID)) + ` AS own JOIN account x ON x.owner_id = own.id`
+	}
+	where := ` WHERE x.deleted_ms IS NULL AND x.kind = 3 AND x.owner_id IS NOT NULL AND ` + n.inside(a, "x.name")
+	if namespaceID != 0 {
+		where += ` AND x.owner_id = ` + a.add(namespaceID)
+	}
+	return accountColumns + n.rank(a, "x.name") + ` AS rank FROM ` + from + where + ` ORDER BY rank DESC, x.name LIMIT ` + a.add(limit), a.values
+}
+
+func (r *Reader) accounts(ctx context.Context, query string, args []any) ([]FoundAccount, error) {
+	rows, err := r.db.Query(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("find accounts: %w", err)
+	}
+	type row struct {
+		FoundAccount
+		email sql.NullString
+	}
+	list, err := collect(rows, func(x *row) []any { return []any{&x.ID, &x.Kind, &x.Name, &x.email, &x.Rank} })
+	all := make([]FoundAccount, len(list))
+	for i, x := range list {
+		all[i] = x.FoundAccount
+		all[i].Email = x.email.String
+	}
+	return all, err
+}
+
+// FindTeams finds teams of organizations that the seeker belongs to, or of the one named. One query.
+func (r *Reader) FindTeams(ctx context.Context, s Seeker, organizationID int64, text string, limit int) ([]FoundTeam, error) {
+	n := newNeedle(text)
+	if n == "" || s.AccountID == 0 {
+		return nil, nil
+	}
+	query, args := r.findTeams(s, organizationID, n, limit)
+	rows, err := r.db.Query(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("find teams: %w", err)
+	}
+	type row struct {
+		FoundTeam
+		email sql.NullString
+	}
+	list, err := collect(rows, func(x *row) []any {
+		o := &x.Organization
+		return []any{&x.Name, &o.ID, &o.Kind, &o.Name, &x.email, &x.Rank}
+	})
+	all := make([]FoundTeam, len(list))
+	for i, x := range list {
+		all[i] = x.FoundTeam
+		all[i].Organization.Email = x.email.String
+	}
+	return all, err
+}
+
+func (r *Reader) findTeams(s Seeker, organizationID int64, n needle, limit int) (string, []any) {
+	a := &arguments{}
+	var from string
+	switch {
+	case s.AllNamespaces && organizationID == 0:
+		from = `(` + n.ids(a, r.db.Dialect(), allTeams, "1 = 1") + `) AS f JOIN team x ON x.id = f.id`
+	case s.AllNamespaces:
+		from = `team x`
+	default:
+		from = namespacesOf(a.add(s.AccountID)) + ` AS own JOIN team x ON x.organization_id = own.id`
+	}
+	where := ` WHERE ` + n.inside(a, "x.name")
+	if organizationID != 0 {
+		where += ` AND x.organization_id = ` + a.add(organizationID)
+	}
+	return `SELECT x.name, o.id, o.kind, o.name, o.email, ` + n.rank(a, "x.name") + ` AS rank FROM ` + from + `
+		JOIN account o ON o.id = x.organization_id AND o.deleted_ms IS NULL AND o.enabled = 1` + where + `
+		ORDER BY rank DESC, x.name, o.name LIMIT ` + a.add(limit), a.values
+}
