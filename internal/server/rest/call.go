@@ -3,6 +3,7 @@ package rest
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -50,28 +51,20 @@ type named interface {
 	namespace() string
 }
 
-// handle makes a typed handler the handler of a route. Where the body goes first, the permission is decided here:
-// after the schema, before the handler.
+// handle makes a typed handler the handler of a route.
 func handle[in, out any](h handler[in, out]) registrar {
 	return func(a *API, api huma.API, r *route) {
 		op := r.operation()
+		for field := range reflect.TypeFor[out]().Fields() {
+			if field.Name != "Body" {
+				r.flaw = errors.New("its output has more than a body: handleWithHeaders")
+			}
+		}
 		body := describeOutput(api, &op, reflect.TypeFor[out]())
 		huma.Register(api, op, func(ctx context.Context, input *in) (*outcome, error) {
-			call, ok := ctx.Value(callKey{}).(*Call)
-			if !ok {
-				return nil, describe(problem.New(problem.Internal, "a handler was called outside of a request"))
-			}
-			if r.Need.bodyFirst() {
-				if err := a.permit(ctx, r, call, namespaceOf(input)); err != nil {
-					return nil, describe(err)
-				}
-			}
-			output, err := h(ctx, call, input)
-			if err != nil {
-				return nil, describe(err)
-			}
-			if output == nil || body == nil {
-				return nil, nil
+			output, err := invoke(ctx, a, r, h, input)
+			if err != nil || output == nil || body == nil {
+				return nil, err
 			}
 			return &outcome{reflect.ValueOf(output).Elem().FieldByIndex(body).Interface()}, nil
 		})
@@ -79,6 +72,34 @@ func handle[in, out any](h handler[in, out]) registrar {
 			r.op.Responses[strconv.Itoa(r.op.DefaultStatus)].Content = nil
 		}
 	}
+}
+
+// handleWithHeaders is handle for an output that has a status or headers too, or a body that is no JSON.
+func handleWithHeaders[in, out any](h handler[in, out]) registrar {
+	return func(a *API, api huma.API, r *route) {
+		huma.Register(api, r.operation(), func(ctx context.Context, input *in) (*out, error) {
+			return invoke(ctx, a, r, h, input)
+		})
+	}
+}
+
+// invoke calls a handler. Where the body goes first, the permission is decided here: after the schema, before the
+// handler.
+func invoke[in, out any](ctx context.Context, a *API, r *route, h handler[in, out], input *in) (*out, error) {
+	call, ok := ctx.Value(callKey{}).(*Call)
+	if !ok {
+		return nil, describe(problem.New(problem.Internal, "a handler was called outside of a request"))
+	}
+	if r.Need.bodyFirst() {
+		if err := a.permit(ctx, r, call, namespaceOf(input)); err != nil {
+			return nil, describe(err)
+		}
+	}
+	output, err := h(ctx, call, input)
+	if err != nil {
+		return nil, describe(err)
+	}
+	return output, nil
 }
 
 func namespaceOf(input any) string {

@@ -21,7 +21,7 @@ const beatEvery = 20 * time.Second
 func (a *API) eventRoutes() []*route {
 	r := &route{
 		Method: http.MethodGet, Path: "/realtime/user/subscribe", ID: "subscribeToEvents", Summary: "What the own container tools do, as it happens",
-		Need: account(access.ReadAccount, identity.ScopeUserRead), Browser: true, Handler: handle(a.subscribe),
+		Need: account(access.ReadAccount, identity.ScopeUserRead), Browser: true, Handler: handleWithHeaders(a.subscribe),
 	}
 	if !a.options.UserEvents {
 		r.switchOff()

@@ -22,9 +22,6 @@ func (a *API) organizationRoutes() []*route {
 	}, {
 		Method: http.MethodPut, Path: "/api/v1/organization/{orgname}", ID: "changeOrganizationDetails", Summary: "Change an organization's settings",
 		Need: organization(access.AdministerNamespace), Handler: handle(a.changeOrganization),
-	}, {
-		Method: http.MethodGet, Path: "/api/v1/organization/{orgname}/private", ID: "getOrganizationPrivateAllowed", Summary: "How many private repositories are paid for: nothing is sold here",
-		Need: organization(access.InspectNamespace), Off: http.StatusNotFound, Handler: handle(switchedOff),
 	}}
 }
 

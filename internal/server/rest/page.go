@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -8,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -23,6 +25,7 @@ type pageHandler func(ctx context.Context, c *Call, x *exchange) error
 func page(h pageHandler) registrar {
 	return func(a *API, api huma.API, r *route) {
 		op := r.operation()
+		op.Responses[strconv.Itoa(cmp.Or(op.DefaultStatus, http.StatusOK))] = &huma.Response{Description: "The page, or what it leads to"}
 		if r.Off == 0 {
 			api.OpenAPI().AddOperation(&op)
 		}

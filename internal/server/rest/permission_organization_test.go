@@ -9,7 +9,6 @@ import (
 // Rows with the status 404 or 400 name something that is not there: whoever has the right learns that.
 var organizationPermissions = []permitted{
 	{id: "changeOrganizationDetails", path: "/api/v1/organization/{org}", body: `{"invoice_email":true}`, status: 200, own: owner},
-	{id: "getOrganizationPrivateAllowed", path: "/api/v1/organization/{org}/private", status: 404, own: anyone, foreign: anyone, missing: anyone},
 
 	{id: "getOrganizationMembers", path: "/api/v1/organization/{org}/members", status: 200, own: "auditor " + owner, foreign: "auditor"},
 	{id: "getOrganizationMember", path: "/api/v1/organization/{org}/members/bob", status: 200, own: "auditor " + owner, foreign: "auditor", lacking: 404},

@@ -163,7 +163,9 @@ func New(o Options) (*API, error) {
 			return nil, fmt.Errorf("two routes are called %s", r.ID)
 		}
 		a.rows[r.ID] = r
-		r.Handler(a, a.huma, r)
+		if r.Handler(a, a.huma, r); r.flaw != nil {
+			return nil, fmt.Errorf("route %s: %w", r.ID, r.flaw)
+		}
 	}
 	hideDefaultErrors(a.huma.OpenAPI())
 	a.swagger = sync.OnceValues(a.buildSwagger)

@@ -36,6 +36,7 @@ type route struct {
 	Handler registrar
 
 	op    *huma.Operation // set by Handle
+	flaw  error           // what is wrong with Handler, set by it
 	serve func(*exchange)
 }
 

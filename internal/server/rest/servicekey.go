@@ -21,7 +21,7 @@ func (a *API) serviceKeyRoutes() []*route {
 		&route{Method: http.MethodPut, Path: one, ID: "updateServiceKey", Summary: "Change what is kept about a key", Need: superusers(), FreshLogin: true, MaxBody: smallBody, Handler: handle(a.updateServiceKey)},
 		&route{Method: http.MethodDelete, Path: one, ID: "deleteServiceKey", Summary: "Delete a key", Need: superusers(), FreshLogin: true, Handler: handle(a.deleteServiceKey)},
 		&route{Method: http.MethodPost, Path: "/api/v1/superuser/approvedkeys/{kid}", ID: "approveServiceKey", Summary: "Let a service's own key count", Status: http.StatusCreated,
-			Need: superusers(), FreshLogin: true, MaxBody: smallBody, Handler: handle(a.approveServiceKey)},
+			Need: superusers(), FreshLogin: true, MaxBody: smallBody, Handler: handleWithHeaders(a.approveServiceKey)},
 	)
 }
 

@@ -27,10 +27,10 @@ func (a *API) siteRoutes() []*route {
 		Need: everybody(), Anonymous: true, Handler: handle(a.getCapabilities),
 	}, {
 		Method: http.MethodGet, Path: "/health/enabledebug/{secret}", ID: "enableHealthDebug", Summary: "Let this session see what is unwell",
-		Need: everybody(), Anonymous: true, Browser: true, Handler: handle(a.enableHealthDebug),
+		Need: everybody(), Anonymous: true, Browser: true, Handler: handleWithHeaders(a.enableHealthDebug),
 	}, {
 		Method: http.MethodGet, Path: "/repository/{repository}/status", ID: "getBuildBadge", Summary: "A picture of how the last build went",
-		Need: everybody(), Anonymous: true, Browser: true, Handler: handle(a.getBadge),
+		Need: everybody(), Anonymous: true, Browser: true, Handler: handleWithHeaders(a.getBadge),
 	}}
 }
 

@@ -29,7 +29,7 @@ func (a *API) instanceRoutes() []*route {
 			Need: need{onFirstRun, superusers().action, superusers().scope}, Anonymous: true, ReadOnlyOK: true, Handler: handle(a.shutdown)},
 		&route{Method: http.MethodGet, Path: size, ID: "getRegistrySize", Summary: "How much the registry stores, as last computed", Need: inspectors(), FreshLogin: true, Handler: handle(a.getRegistrySize)},
 		&route{Method: http.MethodPost, Path: size, ID: "queueRegistrySizeCalculation", Summary: "Compute how much the registry stores", Status: http.StatusCreated,
-			Need: superusers(), FreshLogin: true, Handler: handle(a.queueRegistrySize)},
+			Need: superusers(), FreshLogin: true, Handler: handleWithHeaders(a.queueRegistrySize)},
 		&route{Method: http.MethodGet, Path: "/api/v1/superuser/config", ID: "getConfigDump", Summary: "The configuration without its secrets", Need: inspectors(), FreshLogin: true, Handler: handle(a.getConfigDump)},
 	)
 }

@@ -13,10 +13,10 @@ func (a *API) wellKnownRoutes() []*route {
 	}
 	return []*route{
 		row("/.well-known/app-capabilities", "getAppCapabilities", "Where to see an image, and what a scan found", handle(a.getAppCapabilities)),
-		row("/.well-known/change-password", "changePasswordPage", "Where to change a password", handle(a.getChangePassword)),
-		row("/robots.txt", "getRobots", "What search engines may look at", handle(a.getRobotsFile)),
-		row("/opensearch.xml", "getOpenSearch", "How a browser searches here", handle(a.getOpenSearch)),
-		row("/_internal_ping", "internalPing", "That the process answers", handle(a.ping)),
+		row("/.well-known/change-password", "changePasswordPage", "Where to change a password", handleWithHeaders(a.getChangePassword)),
+		row("/robots.txt", "getRobots", "What search engines may look at", handleWithHeaders(a.getRobotsFile)),
+		row("/opensearch.xml", "getOpenSearch", "How a browser searches here", handleWithHeaders(a.getOpenSearch)),
+		row("/_internal_ping", "internalPing", "That the process answers", handleWithHeaders(a.ping)),
 	}
 }
 

@@ -110,14 +110,12 @@ func newWorld(t testing.TB, d *db.DB, change ...func(*settings)) *world {
 		t.Fatal(err)
 	}
 	w.access = access.NewAuthority(access.Options{DB: d, Policy: s.policy, Accounts: w.identity, Audit: w.log, Clock: w.clock})
-	w.registry, err = registry.New(registry.Options{DB: d, Content: noBlobs{}, Names: registry.NameOptions{Extended: true}, Audit: w.log, Clock: w.clock})
-	w.access = access.NewAuthority(access.Options{DB: d, Policy: s.policy, Accounts: w.identity, Clock: w.clock})
-	w.registry, err = registry.New(registry.Options{DB: d, Content: noBlobs{}, Names: registry.NameOptions{Extended: true}, Clock: w.clock,
+	w.registry, err = registry.New(registry.Options{DB: d, Content: noBlobs{}, Names: registry.NameOptions{Extended: true}, Audit: w.log, Clock: w.clock,
 		Immutable: registry.Immutability{On: s.options.Immutable}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.keys, err = bearer.New(t.Context(), bearer.Options{DB: d, DatabaseSecretKey: "another secret key", Clock: w.clock, SuperUsers: w.access.SuperUsers})
+	w.keys, err = bearer.New(t.Context(), bearer.Options{DB: d, DatabaseSecretKey: "another secret key", Audit: w.log, Clock: w.clock, SuperUsers: w.access.SuperUsers})
 	if err != nil {
 		t.Fatal(err)
 	}
