@@ -110,9 +110,7 @@ func newWorld(t testing.TB, d *db.DB, change ...func(*settings)) *world {
 		t.Fatal(err)
 	}
 	w.access = access.NewAuthority(access.Options{DB: d, Policy: s.policy, Accounts: w.identity, Audit: w.log, Clock: w.clock})
-	w.registry, err = registry.New(registry.Options{DB: d, Content: noBlobs{}, Names: registry.NameOptions{Extended: true}, Audit: w.log, Clock: w.clock})
-	w.access = access.NewAuthority(access.Options{DB: d, Policy: s.policy, Accounts: w.identity, Clock: w.clock})
-	w.registry, err = registry.New(registry.Options{DB: d, Content: noBlobs{}, Names: registry.NameOptions{Extended: true}, Clock: w.clock,
+	w.registry, err = registry.New(registry.Options{DB: d, Content: noBlobs{}, Names: registry.NameOptions{Extended: true}, Audit: w.log, Clock: w.clock,
 		Immutable: registry.Immutability{On: s.options.Immutable}})
 	if err != nil {
 		t.Fatal(err)
