@@ -84,18 +84,18 @@ func historyQuery(repo Repository, f TagFilter, now int64) (string, []any) {
 		args = append(args, v)
 		return values(len(args), 1)
 	}
-	where := `WHERE repo_id = $1`
+	where := ` WHERE repo_id = $1`
 	if f.Name != "" {
 		where += ` AND name = ` + param(f.Name)
 	}
 	if f.Like != "" {
 		where += ` AND LOWER(name) LIKE ` + param("%"+likeEscape(strings.ToLower(f.Like))+"%") + ` ESCAPE '\'`
 	}
-	page := `SELECT name, start_ms, 1 AS live FROM tag ` + where
-	if f.OnlyLive {
-		page += ` AND (expires_ms IS NULL OR expires_ms > ` + param(now) + `)`
-	} else { // inside a query of its own, or PostgreSQL sorts instead of merging
-		page = `SELECT name, start_ms, live FROM (` + page + ` UNION ALL SELECT name, start_ms, 0 AS live FROM tag_history ` + where + `) AS periods`
+	page := `SELECT name, start_ms, 1 AS live FROM tag` + where + ` AND (expires_ms IS NULL OR expires_ms > ` + param(now) + `)`
+	if !f.OnlyLive { // the conditions stand outside, or PostgreSQL sorts both tables instead of merging their indexes
+		args = args[:len(args)-1]
+		page = `SELECT name, start_ms, live FROM (SELECT repo_id, name, start_ms, 1 AS live FROM tag
+			UNION ALL SELECT repo_id, name, start_ms, 0 AS live FROM tag_history) AS periods` + where
 	}
 	page += ` ORDER BY start_ms DESC, name DESC LIMIT $2 OFFSET $3`
 	return `SELECT p.name, p.start_ms, CASE WHEN p.live = 1 THEN t.expires_ms ELSE h.end_ms END, p.live, COALESCE(t.flags, h.flags),

@@ -28,6 +28,8 @@ type Call struct {
 	Repository   registry.Repository // routes on {repository}
 
 	registryWide bool   // the permission is about the registry as a whole
+	status       int    // of the answer, where it is not the row's; 0: the row's
+	location     string // of what was made; empty: not told
 	nextCSRF     string // told to the client when the session got a new CSRF token
 	// stream writes the body as it comes, in place of an answer that was held back.
 	stream  func(context.Context, http.ResponseWriter)

@@ -77,8 +77,7 @@ type addLabelInput struct {
 }
 
 type addLabelOutput struct {
-	Location string `header:"Location"`
-	Body     struct {
+	Body struct {
 		Label labelView `json:"label"`
 	}
 }
@@ -99,9 +98,10 @@ func (a *API) addLabel(ctx context.Context, c *Call, in *addLabelInput) (*addLab
 	if err != nil {
 		return nil, labelFailure(err)
 	}
-	out := &addLabelOutput{Location: c.Record.URL((&url.URL{
+	c.location = c.Record.URL((&url.URL{
 		Path: prefix + "repository/" + c.Repository.Path() + "/manifest/" + d.String() + "/labels/" + l.UUID,
-	}).EscapedPath())}
+	}).EscapedPath())
+	out := &addLabelOutput{}
 	out.Body.Label = newLabelView(l)
 	return out, nil
 }

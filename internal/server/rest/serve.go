@@ -117,6 +117,12 @@ func (x *exchange) finish(rec *record.Record, err error) {
 		render(x.w, rec, err)
 		return
 	}
+	if x.call.status != 0 {
+		x.status = x.call.status
+	}
+	if x.call.location != "" {
+		x.w.Header().Set("Location", x.call.location)
+	}
 	if x.status == 0 {
 		x.status = http.StatusOK
 	}

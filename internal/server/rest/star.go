@@ -71,8 +71,7 @@ type starInput struct {
 }
 
 type starOutput struct {
-	Status int
-	Body   *starredName
+	Body *starredName
 }
 
 type starredName struct {
@@ -88,12 +87,13 @@ func (a *API) star(ctx context.Context, c *Call, in *starInput) (*starOutput, er
 		return nil, err
 	}
 	if r.ID == 0 {
-		return &starOutput{Status: http.StatusOK}, nil
+		c.status = http.StatusOK
+		return &starOutput{}, nil
 	}
 	if err := a.options.Registry.Star(ctx, r, c.Principal.Account.ID); err != nil {
 		return nil, err
 	}
-	return &starOutput{http.StatusCreated, &starredName{r.Namespace, r.Name}}, nil
+	return &starOutput{&starredName{r.Namespace, r.Name}}, nil
 }
 
 func (a *API) unstar(ctx context.Context, c *Call, _ *struct{}) (*none, error) {
