@@ -9,6 +9,7 @@ package logexport
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -186,23 +187,28 @@ func (x *Exporter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Content-Type", "application/json")
 	path := x.path(r.PathValue("id"))
 	if path == "" {
-		http.NotFound(w, r)
+		missing(w)
 		return
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		http.NotFound(w, r)
+		missing(w)
 		return
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil || x.options.Clock().Sub(info.ModTime()) >= Life {
-		http.NotFound(w, r)
+		missing(w)
 		return
 	}
-	header.Set("Content-Type", "application/json")
 	header.Set("Content-Disposition", `attachment; filename="logs.json"`)
 	http.ServeContent(w, r, "", info.ModTime(), file)
+}
+
+func missing(w http.ResponseWriter) {
+	w.WriteHeader(http.StatusNotFound)
+	_, _ = io.WriteString(w, `{"error":"There is no such export, or it was removed after its day"}`+"\n")
 }

@@ -19,7 +19,7 @@ func (a *API) labelRoutes() []*route {
 		Need: reader, Images: true, Handler: handle(a.listLabels),
 	}, {
 		Method: http.MethodPost, Path: all, ID: "addManifestLabel", Summary: "Add a label to a manifest", Status: http.StatusCreated,
-		Need: writer, Images: true, Handler: handleWithHeaders(a.addLabel),
+		Need: writer, Images: true, Handler: handle(a.addLabel),
 	}, {
 		Method: http.MethodGet, Path: all + "/{labelid}", ID: "getManifestLabel", Summary: "A label",
 		Need: reader, Images: true, Handler: handle(a.getLabel),

@@ -17,7 +17,7 @@ func (a *API) starRoutes() []*route {
 		Need: account(access.ReadAccount, identity.ScopeUserRead), Handler: handle(a.listStarred),
 	}, {
 		Method: http.MethodPost, Path: "/api/v1/user/starred", ID: "createStar", Summary: "Star a repository", Status: http.StatusCreated,
-		Need: account(access.AdministerAccount, identity.ScopeUserAdmin), Handler: handleWithHeaders(a.star),
+		Need: account(access.AdministerAccount, identity.ScopeUserAdmin), Handler: handle(a.star),
 	}, {
 		Method: http.MethodDelete, Path: "/api/v1/user/starred/{repository}", ID: "deleteStar", Summary: "Take a star away",
 		Need: account(access.AdministerAccount, identity.ScopeUserAdmin), Handler: handle(a.unstar),
