@@ -72,6 +72,7 @@ func run() error {
 	flag.StringVar(&b.program, "longshore", "bin/longshore", "the program to measure")
 	flag.StringVar(&b.dsn, "postgres", "", "also measure it on this PostgreSQL database, which must be empty")
 	flag.IntVar(&b.postmaster, "postgres-pid", 0, "that server's first process, for the database's CPU")
+	flag.BoolVar(&b.unlogged, "unlogged", false, "also measure it without a record of pulls")
 	var others []string
 	flag.Func("server", "another server: name=URL[,pid=N][,user=U,password=P][,data=FOLDER]", func(s string) error { others = append(others, s); return nil })
 	flag.Parse()

@@ -19,6 +19,7 @@ type bench struct {
 	program    string
 	dsn        string
 	postmaster int
+	unlogged   bool
 	folder     string
 	servers    []*server // the reference is first
 	running    []*exec.Cmd

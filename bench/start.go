@@ -36,6 +36,11 @@ func (b *bench) startAll(ctx context.Context, others []string) error {
 	if err := b.startLongshore(ctx, "longshore", ""); err != nil {
 		return err
 	}
+	if b.unlogged {
+		if err := b.startLongshore(ctx, unlogged, ""); err != nil {
+			return err
+		}
+	}
 	if b.dsn != "" {
 		if err := b.startLongshore(ctx, "longshore-postgresql", b.dsn); err != nil {
 			return err
@@ -54,7 +59,7 @@ func (b *bench) startAll(ctx context.Context, others []string) error {
 // startLongshore starts the program on an empty folder, and makes a user and a robot.
 func (b *bench) startLongshore(ctx context.Context, name, dsn string) error {
 	data := filepath.Join(b.folder, name)
-	config, err := writeConfig(data, dsn)
+	config, err := writeConfig(data, dsn, name == unlogged)
 	if err != nil {
 		return err
 	}
@@ -77,10 +82,21 @@ func (b *bench) startLongshore(ctx context.Context, name, dsn string) error {
 		_, err := b.start(begin, command)
 		return begin.ready, err
 	}
-	s.client.user, s.client.password = "bench", password
 	b.servers = append(b.servers, s)
-	s.client.robot, s.client.robotToken, err = firstPeople(ctx, s.client.base)
-	return err
+	robot, token, err := firstPeople(ctx, s.client.base)
+	if err != nil {
+		return err
+	}
+	if name == unlogged { // a namespace that was there at the start is silent at once
+		if err := stop(process); err != nil {
+			return err
+		}
+		if process, err = b.start(s, command); err != nil {
+			return err
+		}
+	}
+	s.client.user, s.client.password, s.client.robot, s.client.robotToken = "bench", password, robot, token
+	return nil
 }
 
 // start runs a server and waits for its first answer.
@@ -171,13 +187,19 @@ func firstPeople(ctx context.Context, base string) (robot, token string, err err
 	return made.Name, made.Token, err
 }
 
-func writeConfig(data, dsn string) (string, error) {
+// unlogged is a Longshore that records no pulls, to tell what recording them costs.
+const unlogged = "longshore-unlogged"
+
+func writeConfig(data, dsn string, silent bool) (string, error) {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return "", err
 	}
 	text := "LOGGING_LEVEL: INFO\nFEATURE_USER_INITIALIZE: true\n"
 	if dsn != "" {
 		text += fmt.Sprintf("DB_URI: %q\nSECRET_KEY: benchmark-secret-key\nDATABASE_SECRET_KEY: benchmark-database-key\n", dsn)
+	}
+	if silent {
+		text += "DISABLED_FOR_PULL_LOGS: [bench]\n"
 	}
 	path := filepath.Join(data, "config.yaml")
 	return path, os.WriteFile(path, []byte(text), 0o600)
