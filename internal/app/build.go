@@ -214,8 +214,11 @@ func (i *installation) buildServers(_ context.Context, s *parts) error {
 	}
 	s.background = append(s.background, s.exports.Run)
 	s.legacy = legacy.New(legacy.Options{Identity: s.identity, Access: s.access, Lists: overview.New(s.db), Clock: i.seams.now})
-	s.api, err = rest.New(i.restOptions(s))
-	return err
+	if s.api, err = rest.New(i.restOptions(s)); err != nil {
+		return err
+	}
+	s.background = append(s.background, s.api.Ready)
+	return nil
 }
 
 // buildMail makes what sends mails and answers the links in them, where mail is configured.

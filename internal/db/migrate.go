@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -25,12 +26,35 @@ func (d *DB) Migrate(ctx context.Context) error {
 	if err := d.checkKnown(ctx); err != nil {
 		return err
 	}
+	if done, err := d.migrated(ctx); err != nil || done {
+		return err
+	}
 	pool, done, err := d.engine.schemaDB(ctx)
 	if err != nil {
 		return err
 	}
 	err = d.migrate(ctx, pool)
 	return errors.Join(err, done())
+}
+
+// migrated reports whether every step was taken, as at most starts: then neither a connection nor a lock is needed.
+func (d *DB) migrated(ctx context.Context) (bool, error) {
+	if current, err := d.Schema(ctx); err != nil || current == 0 {
+		return false, err
+	}
+	known, err := versions()
+	if err != nil {
+		return false, err
+	}
+	taken := 0
+	for _, version := range known {
+		var n int
+		if err := d.QueryRow(ctx, "SELECT count(*) FROM goose_db_version WHERE version_id = $1 AND is_applied", version).Scan(&n); err != nil {
+			return false, err
+		}
+		taken += min(n, 1)
+	}
+	return taken == len(known), nil
 }
 
 func (d *DB) migrate(ctx context.Context, pool *sql.DB) error {
@@ -111,11 +135,11 @@ func (d *DB) up(s step) *goose.GoFunc {
 
 // KnownSchema is the number of the newest schema this program knows.
 func KnownSchema() (int64, error) {
-	all, err := steps(SQLite)
+	known, err := versions()
 	if err != nil {
 		return 0, err
 	}
-	return all[len(all)-1].version, nil
+	return slices.Max(known), nil
 }
 
 // Schema is the number of the schema the database has, 0 for an empty one.

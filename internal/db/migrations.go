@@ -78,11 +78,34 @@ func steps(d Dialect) ([]step, error) {
 	return all, nil
 }
 
-func render(file string, w words) (step, error) {
+// versions gives the numbers of all migrations.
+func versions() ([]int64, error) {
+	entries, err := fs.ReadDir(migrationFiles, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("reading the migrations: %w", err)
+	}
+	all := make([]int64, len(entries))
+	for i, entry := range entries {
+		if all[i], err = versionOf(entry.Name()); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func versionOf(file string) (int64, error) {
 	number, _, _ := strings.Cut(file, "_")
 	version, err := strconv.ParseInt(number, 10, 64)
 	if err != nil {
-		return step{}, fmt.Errorf("the name does not begin with a number: %w", err)
+		return 0, fmt.Errorf("the name of migration %s does not begin with a number: %w", file, err)
+	}
+	return version, nil
+}
+
+func render(file string, w words) (step, error) {
+	version, err := versionOf(file)
+	if err != nil {
+		return step{}, err
 	}
 	text, err := fs.ReadFile(migrationFiles, "migrations/"+file)
 	if err != nil {

@@ -29,8 +29,8 @@ type Options struct {
 
 	// Readers is the number of SQLite connections that read; 0 for a number between 2 and 8 by the processors.
 	Readers int
-	// LogBytes is the size the SQLite log is grown to at the start, so that a commit overwrites blocks and need not
-	// extend the file; 0 for 8 MiB, negative for no growing.
+	// LogBytes is the size the SQLite log is grown to in the first quiet moment, so that a commit overwrites blocks and
+	// need not extend the file; 0 for 8 MiB, negative for no growing.
 	LogBytes int64
 	// Beside lets a command work on the SQLite file of a running server: the lock that names the owning process is
 	// not taken.

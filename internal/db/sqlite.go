@@ -81,8 +81,7 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *sqliteEngine, e
 	return e, e.start(ctx, conn, o)
 }
 
-// start runs the goroutines that own the writing and the checkpointing connection. The log is grown before the first
-// transaction, while others already read.
+// start runs the goroutines that own the writing and the checkpointing connection.
 func (e *sqliteEngine) start(ctx context.Context, conn *sql.Conn, o Options) error {
 	checking, err := openPool(e.path, 1, readerCache)
 	if err != nil {
@@ -97,16 +96,12 @@ func (e *sqliteEngine) start(ctx context.Context, conn *sql.Conn, o Options) err
 		return sqliteError(ctx, err)
 	}
 	writer.watch = o.Watch
+	if !o.Beside {
+		writer.logBytes = o.LogBytes
+	}
 	e.stop, e.checker, e.writer = stop, checker, writer
-	go func() {
-		if !o.Beside && o.LogBytes > 0 {
-			if err := growLog(writer.ctx, conn, e.path, o.LogBytes); err != nil {
-				e.log.Warn("commits may be slower than usual", "error", err)
-			}
-		}
-		go checker.loop(background)
-		writer.loop()
-	}()
+	go checker.loop(background)
+	go writer.loop()
 	return nil
 }
 
@@ -165,7 +160,8 @@ func (e *sqliteEngine) ping(ctx context.Context) error {
 }
 
 // schemaDB opens one more connection that writes; it waits its turn at the file's own lock. Beside another process it
-// takes the lock file for that long, so that no server works on a schema in change.
+// takes the lock file for that long, so that no server works on a schema in change. Its steps are not synced one by one:
+// the first acknowledged commit syncs them with itself, and a power cut before that only has them taken again.
 func (e *sqliteEngine) schemaDB(context.Context) (*sql.DB, func() error, error) {
 	e.migrating.Lock()
 	var lock *fileLock
@@ -176,7 +172,7 @@ func (e *sqliteEngine) schemaDB(context.Context) (*sql.DB, func() error, error) 
 			return nil, nil, err
 		}
 	}
-	pool, err := openPool(e.path, 1, writerCache)
+	pool, err := openPool(e.path, 1, writerCache, "synchronous(NORMAL)")
 	done := func() error {
 		defer e.migrating.Unlock()
 		if pool == nil {

@@ -19,8 +19,7 @@ const (
 
 // growLog makes the log as long as it will usually be, by real writes that are rolled back. A later commit then
 // overwrites blocks of the disk, which syncs faster than extending a file. What fails leaves no transaction open.
-func growLog(ctx context.Context, conn *sql.Conn, path string, size int64) error {
-	log := path + "-wal"
+func growLog(ctx context.Context, conn *sql.Conn, log string, size int64) error {
 	if info, err := os.Stat(log); err == nil && info.Size() >= size {
 		return nil
 	}
@@ -57,6 +56,7 @@ type checkpointer struct {
 	size    int64  // the log's usual length
 	log     *slog.Logger
 	pause   atomic.Bool
+	grown   atomic.Bool // the log has just been grown, and lies in the kernel's memory
 	wake    chan struct{}
 	stopped chan struct{}
 }
@@ -73,12 +73,9 @@ func (c *checkpointer) nudge() {
 	}
 }
 
-// loop first syncs the grown log, so that opening the database need not wait for it.
+// loop looks at the log whenever it may have grown.
 func (c *checkpointer) loop(ctx context.Context) {
 	defer close(c.stopped)
-	if err := syncFile(c.file); err != nil {
-		c.log.Warn("the database's log could not be synced", "error", err)
-	}
 	rest := time.NewTimer(0)
 	defer rest.Stop()
 	for {
@@ -86,6 +83,11 @@ func (c *checkpointer) loop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-c.wake:
+		}
+		if c.grown.Swap(false) {
+			if err := syncFile(c.file); err != nil {
+				c.log.Warn("the database's log could not be synced", "error", err)
+			}
 		}
 		if err := c.look(ctx); err != nil && ctx.Err() == nil {
 			c.log.Warn("the database's log could not be moved to its file", "error", err)

@@ -42,6 +42,8 @@ type writer struct {
 	stopped              chan struct{}
 	closeOnce            sync.Once
 
+	logBytes int64 // the log is grown to it when there is a moment; <= 0: it is not, or it has been
+
 	full      bool  // synchronous=FULL is set
 	broken    error // the commit that failed; nothing is written until a probe succeeds
 	probed    time.Time
@@ -148,6 +150,19 @@ func (w *writer) idle() {
 		return
 	}
 	w.noticeForeign()
+	if w.logBytes > 0 {
+		w.grow()
+	}
+}
+
+// grow makes the log as long as it will usually be. It is not tried twice: the log grows by itself, but slower.
+func (w *writer) grow() {
+	if err := growLog(w.ctx, w.conn, w.checker.file, w.logBytes); err != nil {
+		w.log.Warn("commits may be slower than usual", "error", err)
+	}
+	w.logBytes = 0
+	w.checker.grown.Store(true)
+	w.checker.nudge()
 }
 
 // close lets the batch in hand end, refuses the rest and gives the connection back.

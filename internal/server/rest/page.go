@@ -31,7 +31,6 @@ func page(h pageHandler) registrar {
 		}
 		r.op = &op
 		r.serve = func(x *exchange) { x.failed = h(x.ctx, x.call, x) }
-		a.table.add(r)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 
 // testTable has the path shapes of the whole contract, built or not.
 func testTable() *table {
-	t := &table{}
+	var rows []*route
 	for _, path := range []string{
 		"/csrf_token",
 		"/api/v1/user/",
@@ -36,9 +36,10 @@ func testTable() *table {
 		"/api/v1/repository/{repository}/tag/{tag}/restore",
 		"/api/v1/repository/{repository}/manifest/{manifestref}/labels/{labelid}",
 	} {
-		t.add(&route{Method: http.MethodGet, Path: path, ID: path})
+		rows = append(rows, &route{Method: http.MethodGet, Path: path, ID: path})
 	}
-	return t
+	t := newTable(rows)
+	return &t
 }
 
 func TestFind(t *testing.T) {

@@ -131,9 +131,13 @@ type API struct {
 	sessions *sessions
 	pages    *pageTokens
 	setup    string // the set-up code of an empty registry
+
+	registered chan struct{} // closed when the rows have their handlers, or when flaw says why one has not
+	flaw       error
 }
 
-// New builds the API from its rows. It fails when a row is incomplete: one without a permission would be a hole.
+// New builds the API from its rows. It fails when a row is incomplete: one without a permission would be a hole. The
+// handlers are made beside what the program does next, see Ready.
 func New(o Options) (*API, error) {
 	if o.Identity == nil || o.Access == nil || o.Registry == nil || o.Lists == nil || o.OAuth == nil || o.Audit == nil ||
 		o.LogExport && o.Exports == nil || o.Keys == nil || o.Size == nil || len(o.Secret) == 0 || o.Clock == nil || o.Shutdown == nil {
@@ -153,9 +157,9 @@ func New(o Options) (*API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("page tokens: %w", err)
 	}
-	a := &API{options: o, rows: map[string]*route{}, sessions: newSessions(o), pages: pages, setup: setup}
-	a.huma = huma.NewAPI(humaConfig(o), a)
-	for _, r := range a.routes() {
+	a := &API{options: o, rows: map[string]*route{}, sessions: newSessions(o), pages: pages, setup: setup, registered: make(chan struct{})}
+	routes := a.routes()
+	for _, r := range routes {
 		if err := r.check(); err != nil {
 			return nil, err
 		}
@@ -163,14 +167,39 @@ func New(o Options) (*API, error) {
 			return nil, fmt.Errorf("two routes are called %s", r.ID)
 		}
 		a.rows[r.ID] = r
+	}
+	a.table = newTable(routes)
+	a.huma = huma.NewAPI(humaConfig(o), a)
+	a.swagger = sync.OnceValues(a.buildSwagger)
+	a.document = sync.OnceValues(func() ([]byte, error) { return json.Marshal(a.huma.OpenAPI()) })
+	go func() {
+		defer close(a.registered)
+		a.flaw = a.register(routes)
+	}()
+	return a, nil
+}
+
+// register makes the schemas and handlers of all rows. It takes longer than all else that a start does, so that New
+// does not wait for it.
+func (a *API) register(routes []*route) error {
+	for _, r := range routes {
 		if r.Handler(a, a.huma, r); r.flaw != nil {
-			return nil, fmt.Errorf("route %s: %w", r.ID, r.flaw)
+			return fmt.Errorf("route %s: %w", r.ID, r.flaw)
 		}
 	}
 	hideDefaultErrors(a.huma.OpenAPI())
-	a.swagger = sync.OnceValues(a.buildSwagger)
-	a.document = sync.OnceValues(func() ([]byte, error) { return json.Marshal(a.huma.OpenAPI()) })
-	return a, nil
+	return nil
+}
+
+// Ready waits until every row has its handler, and tells what is wrong with one that cannot have it. Requests that come
+// before wait likewise.
+func (a *API) Ready(ctx context.Context) error {
+	select {
+	case <-a.registered:
+		return a.flaw
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // routes is the whole table, resource by resource.

@@ -37,6 +37,10 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rec.Route = route.ID
+	if err := a.Ready(r.Context()); err != nil {
+		render(w, rec, err)
+		return
+	}
 	x := &exchange{route: route, op: route.op, r: r, w: w, call: &Call{Path: path, Record: rec, Agent: r.UserAgent(), request: r}}
 	if path.Name != "" {
 		rec.Repository = path.Namespace + "/" + path.Name
@@ -183,7 +187,6 @@ func (a *API) Handle(op *huma.Operation, serve func(huma.Context)) {
 	r := a.rows[op.OperationID]
 	r.op = op
 	r.serve = func(x *exchange) { serve(x) }
-	a.table.add(r)
 }
 
 // schema is the row's body schema, nil when it takes no body.

@@ -18,21 +18,26 @@ type entry struct {
 	routes  map[string]*route
 }
 
-func (t *table) add(r *route) {
-	for _, e := range t.entries {
-		if e.pattern.source == r.Path {
-			e.routes[r.Method] = r
-			return
+func newTable(routes []*route) table {
+	var t table
+	bySource := map[string]*entry{}
+	for _, r := range routes {
+		e := bySource[r.Path]
+		if e == nil {
+			e = &entry{parsePattern(r.Path), map[string]*route{}}
+			bySource[r.Path] = e
+			t.entries = append(t.entries, e)
 		}
+		e.routes[r.Method] = r
 	}
-	t.entries = append(t.entries, &entry{parsePattern(r.Path), map[string]*route{r.Method: r}})
-	slices.SortStableFunc(t.entries, func(a, b *entry) int {
+	slices.SortFunc(t.entries, func(a, b *entry) int {
 		return cmp.Or(
 			cmp.Compare(b.pattern.fixed(), a.pattern.fixed()),
 			cmp.Compare(b.pattern.literals(), a.pattern.literals()),
 			cmp.Compare(a.pattern.source, b.pattern.source),
 		)
 	})
+	return t
 }
 
 // find gives the entry for a path as it was sent, and whether the pattern's final slash was missing from it.

@@ -138,6 +138,9 @@ func newWorld(t testing.TB, d *db.DB, change ...func(*settings)) *world {
 	if w.api, err = New(s.options); err != nil {
 		t.Fatal(err)
 	}
+	if err := w.api.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	w.server = httptest.NewServer(http.HandlerFunc(w.serve))
 	t.Cleanup(w.server.Close)
 	return w
