@@ -39,3 +39,29 @@ func TestTheCollectorFollowsTheHeap(t *testing.T) {
 	}
 	runtime.KeepAlive(held)
 }
+
+func TestMemoryIsGivenBackOnceAfterALoad(t *testing.T) {
+	const mib = 1 << 20
+	var r resting
+	for i, look := range []struct {
+		allocated uint64
+		give      bool
+		when      string
+	}{
+		{9 * mib, false, "while the program starts"},
+		{9*mib + 1000, true, "after the start"},
+		{9*mib + 2000, false, "once more, with nothing new"},
+		{200 * mib, false, "under load"},
+		{400 * mib, false, "under load"},
+		{400*mib + 90_000, true, "after the load"},
+		{400*mib + 180_000, false, "while only health checks come"},
+		{404 * mib, false, "after a little work"},
+		{404 * mib, false, "when little was used since"},
+		{409 * mib, false, "after more of it"},
+		{409 * mib, true, "when enough gathered"},
+	} {
+		if give := r.look(look.allocated); give != look.give {
+			t.Errorf("look %d, %s: memory is given back: %v", i, look.when, give)
+		}
+	}
+}

@@ -16,6 +16,7 @@ const (
 	batchTime    = 4 * time.Millisecond   // no further one is added to a batch that has run so long
 	slowTurn     = 100 * time.Millisecond // a transaction that held the writer so long is logged
 	watchEvery   = 250 * time.Millisecond // how late a foreign commit is noticed at most
+	shrinkTicks  = 20                     // of watchEvery without a batch until the writer's page cache is given back
 )
 
 // errClosed is what a transaction gets after Close.
@@ -43,6 +44,7 @@ type writer struct {
 	closeOnce            sync.Once
 
 	logBytes int64 // the log is grown to it when there is a moment; <= 0: it is not, or it has been
+	rested   int   // ticks without a batch; -1 once the page cache was given back
 
 	full      bool  // synchronous=FULL is set
 	broken    error // the commit that failed; nothing is written until a probe succeeds
@@ -105,6 +107,7 @@ func (w *writer) loop() {
 		}
 		start := time.Now()
 		w.batch(lane, first)
+		w.rested = 0
 		w.pace.worked(lane == w.background, start, time.Now())
 		if w.checker.wantsPause() {
 			w.finishCheckpoint()
@@ -152,6 +155,21 @@ func (w *writer) idle() {
 	w.noticeForeign()
 	if w.logBytes > 0 {
 		w.grow()
+	}
+	w.rest()
+}
+
+// rest gives the page cache's memory back when nothing was written for a while.
+func (w *writer) rest() {
+	if w.rested < 0 {
+		return
+	}
+	if w.rested++; w.rested < shrinkTicks {
+		return
+	}
+	w.rested = -1
+	if err := w.exec("PRAGMA shrink_memory"); err != nil {
+		w.log.Warn("the database's unused memory could not be given back", "error", err)
 	}
 }
 
