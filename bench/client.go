@@ -165,7 +165,10 @@ func (c *client) pushBlob(ctx context.Context, repo, way, digest string, b []byt
 	octets := map[string]string{"Content-Type": "application/octet-stream"}
 	uploads := "/v2/" + repo + "/blobs/uploads/"
 	if way == postOnly {
-		_, err := c.do(ctx, http.MethodPost, uploads+"?digest="+url.QueryEscape(digest), bytes.NewReader(b), int64(len(b)), octets, http.StatusCreated)
+		res, err := c.do(ctx, http.MethodPost, uploads+"?digest="+url.QueryEscape(digest), bytes.NewReader(b), int64(len(b)), octets, http.StatusCreated, http.StatusAccepted)
+		if err == nil && res.StatusCode == http.StatusAccepted { // a server that cannot do it opens an upload
+			return errSkip
+		}
 		return err
 	}
 	res, err := c.do(ctx, http.MethodPost, uploads, nil, 0, nil, http.StatusAccepted)

@@ -32,6 +32,9 @@ var (
 	errEnough = errors.New("time is up")
 )
 
+// quiet is how long the servers rest before their memory is measured a second time.
+const quiet = 15 * time.Second
+
 // server is one registry under measurement.
 type server struct {
 	name     string
@@ -96,8 +99,17 @@ func run() error {
 	if err := b.measureAll(ctx, match); err != nil {
 		return err
 	}
-	for _, s := range b.servers {
-		fmt.Printf("%s: after load %s\n", s.name, s.memory())
+	atOnce := make([]string, len(b.servers))
+	for i, s := range b.servers {
+		atOnce[i] = s.memory()
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(quiet):
+	}
+	for i, s := range b.servers {
+		fmt.Printf("%s: after load %s; %v later %s\n", s.name, atOnce[i], quiet, s.memory())
 	}
 	fmt.Printf("disk: %.1f GB at most\n", float64(b.mostDisk)/1e9)
 	for _, s := range b.servers {
