@@ -76,6 +76,7 @@ func run() error {
 	flag.StringVar(&b.dsn, "postgres", "", "also measure it on this PostgreSQL database, which must be empty")
 	flag.IntVar(&b.postmaster, "postgres-pid", 0, "that server's first process, for the database's CPU")
 	flag.BoolVar(&b.unlogged, "unlogged", false, "also measure it without a record of pulls")
+	flag.BoolVar(&b.abuse, "abuse", false, "measure what abuse costs others, in place of the rows")
 	var others []string
 	flag.Func("server", "another server: name=URL[,pid=N][,user=U,password=P][,data=FOLDER]", func(s string) error { others = append(others, s); return nil })
 	flag.Parse()
@@ -95,6 +96,9 @@ func run() error {
 	}
 	for _, s := range b.servers {
 		fmt.Printf("%s: first answer after %d ms; idle %s\n", s.name, s.ready.Milliseconds(), s.memory())
+	}
+	if b.abuse {
+		return b.abuseAll(ctx)
 	}
 	if err := b.measureAll(ctx, match); err != nil {
 		return err

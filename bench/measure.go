@@ -20,6 +20,7 @@ type bench struct {
 	dsn        string
 	postmaster int
 	unlogged   bool
+	abuse      bool
 	folder     string
 	servers    []*server // the reference is first
 	running    []*exec.Cmd
