@@ -136,6 +136,16 @@ func TestDatabaseStopped(t *testing.T) {
 	if took > 20*time.Second {
 		t.Errorf("it was answered after %s", took)
 	}
+	if answer.header.Get("Retry-After") == "" {
+		t.Error("it does not say when to try again")
+	}
+	began = time.Now()
+	again := p.tag("v2", kept)
+	known := time.Since(began)
+	p.wantClear("another push while the database is known to be frozen", again, "database")
+	if known > took/2 {
+		t.Errorf("the first push was refused after %s, and another one only after %s", took, known)
+	}
 	answer = p.send(http.MethodGet, "/v2/"+places[0]+"/blobs/"+digestOf(b), nil, nil)
 	if answer.status != http.StatusOK && answer.status != http.StatusServiceUnavailable {
 		t.Errorf("a pull while the database is frozen: %v", answer)
@@ -145,7 +155,7 @@ func TestDatabaseStopped(t *testing.T) {
 	back := p.wantBack(kept)
 	p.wantBlob("afterwards", b)
 	p.wantTag("afterwards", "v1", kept)
-	outcome(t, fmt.Sprintf("a push gets 503 after %s, a pull %d; %s after the database goes on a push succeeds", took.Round(time.Second), pull, back.Round(10*time.Millisecond)))
+	outcome(t, fmt.Sprintf("a push gets 503 after %s, the next one after %s, a pull %d; %s after the database goes on a push succeeds", took.Round(time.Second), known.Round(time.Second), pull, back.Round(10*time.Millisecond)))
 }
 
 // TestDatabaseSlow has every answer of the PostgreSQL server come late, then cuts all connections once.
