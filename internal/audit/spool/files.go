@@ -31,6 +31,8 @@ type Files struct {
 	mu       sync.Mutex
 	segments []segment // ascending
 	active   int64     // the one that is written to, 0 for none
+
+	read []byte // Read's alone
 }
 
 type segment struct{ number, size int64 }

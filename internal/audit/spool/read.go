@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-const chunkBytes = 1 << 20 // of a segment that are read at once
+const chunkBytes = 2 * MaxRecord // of a segment that are read at once; a record of any size lies in it whole
 
 // Position is a place in a spool. The zero value is its beginning; a later place is greater in (Segment, Offset).
 type Position struct{ Segment, Offset int64 }
@@ -20,7 +20,7 @@ type Batch struct {
 }
 
 // Read gives at most so many of the records that were written after a position. Next is the position asked for when
-// there are none.
+// there are none. The records are valid until the next call; there may be one at a time.
 func (f *Files) Read(from Position, records int) (Batch, error) {
 	at, size, last, ok := f.locate(from)
 	if !ok {
@@ -84,10 +84,18 @@ func (f *Files) chunk(at Position, size int64) (chunk []byte, final bool, err er
 	if string(head) != magic {
 		return nil, true, nil
 	}
-	chunk = make([]byte, min(chunkBytes, size-at.Offset))
+	chunk = f.buffer(int(min(chunkBytes, size-at.Offset)))
 	n, err := file.ReadAt(chunk, at.Offset)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, false, err
 	}
 	return chunk[:n], n < len(chunk) || at.Offset+int64(n) == size, nil
+}
+
+// buffer is n bytes that are used again: what is read once a second is no garbage.
+func (f *Files) buffer(n int) []byte {
+	if cap(f.read) < n {
+		f.read = make([]byte, n)
+	}
+	return f.read[:n]
 }

@@ -51,7 +51,9 @@ func read(t testing.TB, f *spool.Files, from spool.Position, size int) (all [][]
 		if b.Next == from {
 			return all, from, damaged
 		}
-		all = append(all, b.Records...)
+		for _, r := range b.Records {
+			all = append(all, bytes.Clone(r))
+		}
 		damaged += b.Damaged
 		from = b.Next
 	}
