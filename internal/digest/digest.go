@@ -142,7 +142,8 @@ func (d Digest) String() string {
 	if d.IsZero() {
 		return ""
 	}
-	return d.alg.String() + ":" + d.Hex()
+	var space [80]byte // of the usual algorithm, at most
+	return string(hex.AppendEncode(append(append(space[:0], d.alg.String()...), ':'), d.sum[:d.alg.Size()]))
 }
 
 // Bytes gives the binary form, nil for the zero Digest.

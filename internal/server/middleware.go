@@ -1,12 +1,13 @@
 package server
 
 import (
-	"crypto/rand"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"regexp"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,7 +22,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec := &record.Record{ID: r.Header.Get("X-Request-Id"), Start: time.Now()}
 		if !requestID.MatchString(rec.ID) {
-			rec.ID = rand.Text()[:16]
+			rec.ID = strconv.FormatUint(rand.Uint64(), 36)
 		}
 		s.address.locate(r, rec)
 		out := newResponseWriter(w)
