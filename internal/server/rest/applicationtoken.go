@@ -40,7 +40,7 @@ type applicationToken struct {
 type applicationTokenOutput struct{ Body applicationToken }
 
 type applicationTokensInput struct {
-	NextPage string `query:"next_page"`
+	NextPage string `query:"next_page" maxLength:"1024"`
 }
 
 type applicationTokensOutput struct {

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -50,7 +52,11 @@ func (x *exchange) readBody(ctx context.Context, schemas huma.Registry) error {
 	if err != nil {
 		return err
 	}
-	known, err := json.Marshal(keepKnown(value, schema, schemas))
+	value = keepKnown(value, schema, schemas)
+	if err := checkTypes("body", value, schema, schemas); err != nil {
+		return err
+	}
+	known, err := json.Marshal(value)
 	x.body = bytes.NewReader(known)
 	return err
 }
@@ -100,6 +106,7 @@ func decode(raw []byte) (any, error) {
 func checkTokens(raw []byte) error {
 	depth := 0
 	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
 	for {
 		token, err := decoder.Token()
 		if errors.Is(err, io.EOF) {
@@ -132,6 +139,51 @@ func notJSON(err error) error {
 		return invalidRequest("the request body is not JSON: %s at byte %d", syntax, syntax.Offset)
 	}
 	return invalidRequest("the request body is not JSON: it ends in the middle of a value")
+}
+
+// checkTypes refuses what the validation of schemas lets pass: null for a member that may be left out but has a type,
+// and numbers that no number of a computer can hold.
+func checkTypes(at string, value any, schema *huma.Schema, schemas huma.Registry) error {
+	for schema != nil && schema.Ref != "" {
+		schema = schemas.SchemaFromRef(schema.Ref)
+	}
+	switch v := value.(type) {
+	case nil:
+		if schema != nil && schema.Type != "" && !schema.Nullable {
+			return invalidRequest("%s: expected %s, found null", at, schema.Type)
+		}
+	case json.Number:
+		if _, err := v.Float64(); err != nil {
+			return invalidRequest("%s: the number is out of range", at)
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			if err := checkTypes(at+"."+name, v[name], propertyOf(schema, name), schemas); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for i, item := range v {
+			if err := checkTypes(fmt.Sprintf("%s[%d]", at, i), item, itemsOf(schema), schemas); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func propertyOf(schema *huma.Schema, name string) *huma.Schema {
+	if schema == nil {
+		return nil
+	}
+	return schema.Properties[name]
+}
+
+func itemsOf(schema *huma.Schema) *huma.Schema {
+	if schema == nil {
+		return nil
+	}
+	return schema.Items
 }
 
 // keepKnown drops what the schema does not name. A schema without properties is a free object and keeps everything.

@@ -30,7 +30,7 @@ func (a *API) eventRoutes() []*route {
 }
 
 type subscribeInput struct {
-	Events string `query:"events" doc:"names of events, separated by commas; there is docker-cli"`
+	Events string `query:"events" maxLength:"255" doc:"names of events, separated by commas; there is docker-cli"`
 }
 
 type streamOutput struct {

@@ -13,7 +13,7 @@ import (
 const repositoriesPerPage = 100
 
 type listRepositoriesInput struct {
-	Namespace    string `query:"namespace" doc:"only this namespace"`
+	Namespace    string `query:"namespace" maxLength:"255" doc:"only this namespace"`
 	Starred      bool   `query:"starred" doc:"only the caller's starred ones"`
 	Public       bool   `query:"public" doc:"public ones too"`
 	LastModified bool   `query:"last_modified" doc:"with the time of the last push"`

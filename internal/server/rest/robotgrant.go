@@ -39,7 +39,9 @@ type sentTrustRule struct {
 	Subject string `json:"subject,omitempty" maxLength:"2048"`
 }
 
-type federationInput struct{ Body []sentTrustRule }
+type federationInput struct {
+	Body []sentTrustRule `nullable:"false"`
+}
 
 type federationOutput struct{ Body []identity.TrustRule }
 

@@ -131,7 +131,7 @@ func (a *API) SeesHealth(r *http.Request) bool {
 }
 
 type badgeInput struct {
-	Token       string `query:"token" doc:"of a private repository"`
+	Token       string `query:"token" maxLength:"255" doc:"of a private repository"`
 	IfNoneMatch string `header:"If-None-Match"`
 }
 

@@ -63,8 +63,8 @@ func newTagView(t registry.Tag) tagView {
 }
 
 type listTagsInput struct {
-	SpecificTag string `query:"specificTag" doc:"only this tag"`
-	Filter      string `query:"filter_tag_name" doc:"like:part or eq:name"`
+	SpecificTag string `query:"specificTag" maxLength:"255" doc:"only this tag"`
+	Filter      string `query:"filter_tag_name" maxLength:"255" doc:"like:part or eq:name"`
 	OnlyActive  bool   `query:"onlyActiveTags" doc:"without the history"`
 	Limit       int    `query:"limit" default:"50" doc:"1 to 100"`
 	Page        int    `query:"page" default:"1" doc:"from 1"`

@@ -79,7 +79,7 @@ func (moment) Schema(huma.Registry) *huma.Schema {
 type changeTagInput struct {
 	Body struct {
 		Digest     *string `json:"manifest_digest,omitempty" nullable:"true" maxLength:"200" doc:"of a manifest of the repository"`
-		Image      *string `json:"image,omitempty" nullable:"true" doc:"a Docker v1 image, as in Quay 3.6: there is none"`
+		Image      *string `json:"image,omitempty" nullable:"true" maxLength:"200" doc:"a Docker v1 image, as in Quay 3.6: there is none"`
 		Expiration moment  `json:"expiration,omitempty"`
 		Immutable  *bool   `json:"immutable,omitempty" nullable:"true" doc:"where tags can be immutable"`
 	}
@@ -136,7 +136,7 @@ func tagFailure(err error) error {
 type restoreTagInput struct {
 	Body struct {
 		Digest *string `json:"manifest_digest,omitempty" nullable:"true" maxLength:"200" doc:"required"`
-		Image  *string `json:"image,omitempty" nullable:"true" doc:"a Docker v1 image, as in Quay 3.6: there is none"`
+		Image  *string `json:"image,omitempty" nullable:"true" maxLength:"200" doc:"a Docker v1 image, as in Quay 3.6: there is none"`
 	}
 }
 
