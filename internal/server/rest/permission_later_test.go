@@ -10,18 +10,18 @@ import (
 
 // The kinds of permission that operations of later features have, by hand from rest-api.md.
 var laterKinds = map[string]permitted{
-	"reader":        {own: readers, missing: "alice auditor repo:read repo:write repo:admin", foreign: "auditor"},
-	"writer":        {own: writers, missing: "alice repo:write repo:admin"},
-	"repo-admin":    {own: admins, missing: "alice repo:admin"},
-	"repo-viewer":   {own: viewers, missing: "alice auditor repo:admin", foreign: "auditor"},
+	"reader":        {own: readers, missing: "alice tina auditor repo:read repo:write repo:admin", foreign: "auditor"},
+	"writer":        {own: writers, missing: "alice tina repo:write repo:admin"},
+	"repo-admin":    {own: admins, missing: "alice tina repo:admin"},
+	"repo-viewer":   {own: viewers, missing: "alice tina auditor repo:admin", foreign: "auditor"},
 	"member":        {own: "bob carol auditor " + owner, foreign: "auditor"},
 	"org-admin":     {own: owner},
 	"org-viewer":    {own: "auditor " + owner, foreign: "auditor"},
-	"creator":       {own: "carol alice repo:create"},
+	"creator":       {own: "carol alice tina repo:create"},
 	"account":       {own: accounts},
 	"account-read":  {own: accounts + " user:read"},
-	"superuser":     {own: "root", missing: "root", foreign: "root"},
-	"superuser-get": {own: "root auditor", missing: "root auditor", foreign: "root auditor"},
+	"superuser":     {own: panel, missing: panel, foreign: panel},
+	"superuser-get": {own: viewing, missing: viewing, foreign: viewing},
 	"anybody":       {own: anyone, missing: anyone, foreign: anyone},
 }
 

@@ -83,7 +83,7 @@ func (s *stage) teams(organization string) {
 	t, ctx := s.w.t, s.w.t.Context()
 	t.Helper()
 	id := s.w.account(organization).ID
-	for team, role := range map[string]identity.TeamRole{"devs": identity.TeamMember, "makers": identity.TeamCreator, "docs": identity.TeamMember} {
+	for team, role := range map[string]identity.TeamRole{"devs": identity.TeamMember, "makers": identity.TeamCreator, "docs": identity.TeamMember, "chiefs": identity.TeamAdmin} {
 		if _, err := s.w.identity.Team(ctx, id, team); err == nil {
 			continue
 		}

@@ -5,7 +5,6 @@ import "github.com/longshore-registry/longshore/internal/identity"
 // peoplePermissions are the rows of users, their tokens and notes, banners, and the superusers' users and
 // organizations, by hand from rest-api.md §3, §20, §21.
 func peoplePermissions() []permitted {
-	const panel = "root auditor"
 	return []permitted{
 		{id: "createNewUser", path: "/api/v1/user/", body: `{"username":"newcomer","password":"correct-horse"}`, status: 200, own: anyone},
 		{id: "changeUserDetails", path: "/api/v1/user/", body: `{"invoice_email":false}`, status: 200, own: accounts},
@@ -28,19 +27,19 @@ func peoplePermissions() []permitted {
 		{id: "listAllAppTokens", path: "/api/v1/superuser/apptokens", status: 200, own: "auditor"},
 
 		{id: "getGlobalMessages", path: "/api/v1/messages", status: 200, own: anyone},
-		{id: "createGlobalMessage", path: "/api/v1/messages", body: `{"message":{"content":"x","media_type":"text/plain","severity":"info"}}`, status: 201, own: "root"},
-		{id: "deleteGlobalMessage", path: "/api/v1/message/none", status: 204, own: "root"},
+		{id: "createGlobalMessage", path: "/api/v1/messages", body: `{"message":{"content":"x","media_type":"text/plain","severity":"info"}}`, status: 201, own: panel},
+		{id: "deleteGlobalMessage", path: "/api/v1/message/none", status: 204, own: panel},
 
-		{id: "listAllUsers", path: "/api/v1/superuser/users/", status: 200, own: panel},
-		{id: "createInstallUser", path: "/api/v1/superuser/users/", body: `{"username":"newcomer"}`, status: 200, own: "root"},
-		{id: "getInstallUser", path: "/api/v1/superuser/users/bob", status: 200, own: panel},
-		{id: "changeInstallUser", path: "/api/v1/superuser/users/bob", body: `{"enabled":true}`, status: 200, own: "root"},
-		{id: "deleteInstallUser", path: "/api/v1/superuser/users/nobody-there", status: 404, own: "root"},
+		{id: "listAllUsers", path: "/api/v1/superuser/users/", status: 200, own: viewing},
+		{id: "createInstallUser", path: "/api/v1/superuser/users/", body: `{"username":"newcomer"}`, status: 200, own: panel},
+		{id: "getInstallUser", path: "/api/v1/superuser/users/bob", status: 200, own: viewing},
+		{id: "changeInstallUser", path: "/api/v1/superuser/users/bob", body: `{"enabled":true}`, status: 200, own: panel},
+		{id: "deleteInstallUser", path: "/api/v1/superuser/users/nobody-there", status: 404, own: panel},
 		{id: "sendInstallUserRecoveryEmail", path: "/api/v1/superusers/users/bob/sendrecovery", status: 405, own: anyone},
-		{id: "listAllOrganizations", path: "/api/v1/superuser/organizations/", status: 200, own: panel},
-		{id: "changeOrganization", path: "/api/v1/superuser/organizations/{org}", body: `{}`, status: 200, own: "root", foreign: "root", missing: "root"},
-		{id: "deleteOrganizationBySuperuser", path: "/api/v1/superuser/organizations/nobody-there", status: 404, own: "root"},
-		{id: "takeOwnership", path: "/api/v1/superuser/takeownership/nobody-there", status: 404, own: "root"},
+		{id: "listAllOrganizations", path: "/api/v1/superuser/organizations/", status: 200, own: viewing},
+		{id: "changeOrganization", path: "/api/v1/superuser/organizations/{org}", body: `{}`, status: 200, own: panel, foreign: panel, missing: panel},
+		{id: "deleteOrganizationBySuperuser", path: "/api/v1/superuser/organizations/nobody-there", status: 404, own: panel},
+		{id: "takeOwnership", path: "/api/v1/superuser/takeownership/nobody-there", status: 404, own: panel},
 	}
 }
 

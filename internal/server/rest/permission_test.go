@@ -19,22 +19,26 @@ import (
 //	robot                 the robot acme+ci by HTTP Basic, which /api does not look at
 //	mallory               a stranger
 //	bob, carol            members of acme, by a team with the role member, and with the role creator
+//	tina                  an administrator of acme, by a team with the role admin that is not owners
 //	rita, will, dana      nobody's members, with read, write and admin on acme/app
 //	alice                 an owner of acme
 //	root                  a superuser, who is a stranger to content
 //	auditor               a global read-only superuser
 //	gone                  a user who was disabled after signing in
 //	repo:read … super:user  tokens of alice with that scope alone
+//	mallory/all           a token of mallory with all scopes, root/super:user one of root with that scope
 const (
-	users    = "mallory bob carol rita will dana alice root auditor"
+	users    = "mallory bob carol tina rita will dana alice root auditor"
 	scopes   = "repo:read repo:write repo:admin repo:create user:read user:admin org:admin super:user"
-	callers  = "nobody robot gone " + users + " " + scopes
-	readers  = "rita will dana alice auditor repo:read repo:write repo:admin"
-	writers  = "will dana alice repo:write repo:admin"
-	admins   = "dana alice repo:admin"
+	callers  = "nobody robot gone mallory/all root/super:user " + users + " " + scopes
+	readers  = "rita will dana alice tina auditor repo:read repo:write repo:admin"
+	writers  = "will dana alice tina repo:write repo:admin"
+	admins   = "dana alice tina repo:admin"
 	viewers  = admins + " auditor" // of what administrators change
-	owner    = "alice org:admin"
-	accounts = users + " user:admin"
+	owner    = "alice tina org:admin"
+	accounts = users + " user:admin mallory/all"
+	panel    = "root root/super:user"
+	viewing  = panel + " auditor" // of the panel
 	anyone   = callers
 )
 
@@ -78,25 +82,25 @@ var corePermissions = []permitted{
 	{id: "deleteOrgRobot", path: "/api/v1/organization/{org}/robots/ci", status: 204, own: owner},
 	{id: "regenerateOrgRobotToken", path: "/api/v1/organization/{org}/robots/ci/regenerate", status: 200, own: owner},
 
-	{id: "createRepo", path: "/api/v1/repository", body: `{"namespace":"{org}","repository":"new","visibility":"private","description":""}`, status: 201, own: "carol alice repo:create"},
+	{id: "createRepo", path: "/api/v1/repository", body: `{"namespace":"{org}","repository":"new","visibility":"private","description":""}`, status: 201, own: "carol alice tina repo:create"},
 	{id: "listRepos", path: "/api/v1/repository?namespace={org}", status: 200, own: anyone, foreign: anyone},
-	{id: "getRepo", path: "/api/v1/repository/{repo}", status: 200, own: readers, missing: "alice auditor repo:read repo:write repo:admin", foreign: "auditor"},
-	{id: "updateRepo", path: "/api/v1/repository/{repo}", body: `{"description":"new"}`, status: 200, own: writers, missing: "alice repo:write repo:admin"},
-	{id: "deleteRepository", path: "/api/v1/repository/{repo}", status: 204, own: admins, missing: "alice repo:admin"},
-	{id: "changeRepoVisibility", path: "/api/v1/repository/{repo}/changevisibility", body: `{"visibility":"private"}`, status: 200, own: admins, missing: "alice repo:admin"},
+	{id: "getRepo", path: "/api/v1/repository/{repo}", status: 200, own: readers, missing: "alice tina auditor repo:read repo:write repo:admin", foreign: "auditor"},
+	{id: "updateRepo", path: "/api/v1/repository/{repo}", body: `{"description":"new"}`, status: 200, own: writers, missing: "alice tina repo:write repo:admin"},
+	{id: "deleteRepository", path: "/api/v1/repository/{repo}", status: 204, own: admins, missing: "alice tina repo:admin"},
+	{id: "changeRepoVisibility", path: "/api/v1/repository/{repo}/changevisibility", body: `{"visibility":"private"}`, status: 200, own: admins, missing: "alice tina repo:admin"},
 
-	{id: "listRepoUserPermissions", path: "/api/v1/repository/{repo}/permissions/user/", status: 200, own: viewers, missing: "alice auditor repo:admin", foreign: "auditor"},
-	{id: "getUserPermissions", path: "/api/v1/repository/{repo}/permissions/user/rita", status: 200, own: viewers, missing: "alice auditor repo:admin", foreign: "auditor", lacking: 400},
-	{id: "changeUserPermissions", path: "/api/v1/repository/{repo}/permissions/user/mallory", body: `{"role":"read"}`, status: 200, own: admins, missing: "alice repo:admin"},
-	{id: "deleteUserPermissions", path: "/api/v1/repository/{repo}/permissions/user/rita", status: 204, own: admins, missing: "alice repo:admin"},
-	{id: "getUserTransitivePermission", path: "/api/v1/repository/{repo}/permissions/user/rita/transitive", status: 200, own: viewers, missing: "alice auditor repo:admin", foreign: "auditor", lacking: 404},
-	{id: "listRepoTeamPermissions", path: "/api/v1/repository/{repo}/permissions/team/", status: 200, own: viewers, missing: "alice auditor repo:admin", foreign: "auditor"},
-	{id: "getTeamPermissions", path: "/api/v1/repository/{repo}/permissions/team/docs", status: 200, own: viewers, missing: "alice auditor repo:admin", foreign: "auditor", lacking: 400},
-	{id: "changeTeamPermissions", path: "/api/v1/repository/{repo}/permissions/team/docs", body: `{"role":"read"}`, status: 200, own: admins, missing: "alice repo:admin"},
-	{id: "deleteTeamPermissions", path: "/api/v1/repository/{repo}/permissions/team/docs", status: 204, own: admins, missing: "alice repo:admin"},
+	{id: "listRepoUserPermissions", path: "/api/v1/repository/{repo}/permissions/user/", status: 200, own: viewers, missing: "alice tina auditor repo:admin", foreign: "auditor"},
+	{id: "getUserPermissions", path: "/api/v1/repository/{repo}/permissions/user/rita", status: 200, own: viewers, missing: "alice tina auditor repo:admin", foreign: "auditor", lacking: 400},
+	{id: "changeUserPermissions", path: "/api/v1/repository/{repo}/permissions/user/mallory", body: `{"role":"read"}`, status: 200, own: admins, missing: "alice tina repo:admin"},
+	{id: "deleteUserPermissions", path: "/api/v1/repository/{repo}/permissions/user/rita", status: 204, own: admins, missing: "alice tina repo:admin"},
+	{id: "getUserTransitivePermission", path: "/api/v1/repository/{repo}/permissions/user/rita/transitive", status: 200, own: viewers, missing: "alice tina auditor repo:admin", foreign: "auditor", lacking: 404},
+	{id: "listRepoTeamPermissions", path: "/api/v1/repository/{repo}/permissions/team/", status: 200, own: viewers, missing: "alice tina auditor repo:admin", foreign: "auditor"},
+	{id: "getTeamPermissions", path: "/api/v1/repository/{repo}/permissions/team/docs", status: 200, own: viewers, missing: "alice tina auditor repo:admin", foreign: "auditor", lacking: 400},
+	{id: "changeTeamPermissions", path: "/api/v1/repository/{repo}/permissions/team/docs", body: `{"role":"read"}`, status: 200, own: admins, missing: "alice tina repo:admin"},
+	{id: "deleteTeamPermissions", path: "/api/v1/repository/{repo}/permissions/team/docs", status: 204, own: admins, missing: "alice tina repo:admin"},
 
-	{id: "listRepoTags", path: "/api/v1/repository/{repo}/tag/", status: 200, own: readers, missing: "alice auditor repo:read repo:write repo:admin", foreign: "auditor"},
-	{id: "deleteFullTag", path: "/api/v1/repository/{repo}/tag/v1", status: 204, own: writers, missing: "alice repo:write repo:admin"},
+	{id: "listRepoTags", path: "/api/v1/repository/{repo}/tag/", status: 200, own: readers, missing: "alice tina auditor repo:read repo:write repo:admin", foreign: "auditor"},
+	{id: "deleteFullTag", path: "/api/v1/repository/{repo}/tag/v1", status: 204, own: writers, missing: "alice tina repo:write repo:admin"},
 }
 
 func TestEveryRouteIsInThePermissionTable(t *testing.T) {
@@ -108,24 +112,52 @@ func TestEveryRouteIsInThePermissionTable(t *testing.T) {
 	}
 }
 
-// TestPermissions walks the table on one database: the decision is made outside of it, and its facts are read by
-// queries that package access tests on all.
+// TestPermissions walks the table. How a PostgreSQL sorts makes no difference to rights.
 func TestPermissions(t *testing.T) {
-	s := &stage{w: newWorld(t, dbtest.Open(t, dbtest.SQLite), withAuditor, withInviter), clients: map[string]*client{}}
-	s.set()
-	for _, row := range permissionTable {
-		route := s.w.api.rows[row.id]
-		if route == nil {
-			t.Errorf("there is no route %s", row.id)
+	for _, kind := range dbtest.Kinds() {
+		if kind == dbtest.PostgreSQLICU {
 			continue
 		}
-		for _, caller := range strings.Fields(callers) {
-			s.check(t, route, row, caller, "own", "acme", "acme/app")
-			if strings.Contains(row.path+row.body, "{org}") || strings.Contains(row.path, "{repo}") {
-				s.check(t, route, row, caller, "foreign", "other", "other/secret")
-				s.check(t, route, row, caller, "missing", "nowhere", "acme/none")
+		t.Run(string(kind), func(t *testing.T) {
+			s := &stage{w: newWorld(t, dbtest.Open(t, kind), withAuditor, withInviter), clients: map[string]*client{}}
+			s.set()
+			for _, row := range permissionTable {
+				route := s.w.api.rows[row.id]
+				if route == nil {
+					t.Errorf("there is no route %s", row.id)
+					continue
+				}
+				for _, caller := range strings.Fields(callers) {
+					s.check(t, route, row, caller, "own", "acme", "acme/app")
+					if strings.Contains(row.path+row.body, "{org}") || strings.Contains(row.path, "{repo}") {
+						s.check(t, route, row, caller, "foreign", "other", "other/secret")
+						s.check(t, route, row, caller, "missing", "nowhere", "acme/none")
+					}
+				}
 			}
+		})
+	}
+}
+
+// TestFullAccessPassesEveryCheck walks the table as a superuser with FEATURE_SUPERUSERS_FULL_ACCESS: what stands on an
+// organization or a repository answers them as it does an owner, wherever it is (rest-api.md §1.9).
+func TestFullAccessPassesEveryCheck(t *testing.T) {
+	full := func(s *settings) { s.policy.SuperUsersFullAccess = true }
+	s := &stage{w: newWorld(t, dbtest.Open(t, dbtest.SQLite), withAuditor, withInviter, full), clients: map[string]*client{}}
+	s.set()
+	for _, row := range permissionTable {
+		r := s.w.api.rows[row.id]
+		if r.Off != 0 || r.Need.on != onOrganization && r.Need.on != onRepository {
+			continue
 		}
+		row.own += " root"
+		s.check(t, r, row, "root", "own", "acme", "acme/app")
+		fill := strings.NewReplacer("{org}", "other", "{repo}", "other/secret")
+		a := s.client("root").do(r.Method, fill.Replace(row.path), fill.Replace(row.body))
+		if a.status == http.StatusUnauthorized || a.status == http.StatusForbidden {
+			t.Errorf("%s: %d on the foreign object: %s", row.id, a.status, a.body)
+		}
+		s.set()
 	}
 }
 
@@ -187,6 +219,9 @@ func (s *stage) client(caller string) *client {
 		c = s.w.anonymous()
 		robot := must(s.w.identity.Robot(s.w.t.Context(), s.w.account("acme"), "ci"))(s.w.t)
 		c.header.Set("Authorization", basic(robot.Name, robot.Token))
+	case strings.Contains(caller, "/"):
+		name, granted, _ := strings.Cut(caller, "/")
+		c = s.w.bearer(s.w.token(name, strings.Replace(granted, "all", scopes, 1)))
 	case strings.Contains(caller, ":"):
 		c = s.w.bearer(s.w.token("alice", caller))
 	case caller == "gone":
@@ -228,6 +263,7 @@ func basic(name, secret string) string {
 func (s *stage) set() {
 	t, ctx := s.w.t, s.w.t.Context()
 	t.Helper()
+	s.w.sizes.Queued = false
 	for _, name := range strings.Fields(users + " zed") {
 		s.person(name)
 		s.robots(s.w.account(name), "mine")
@@ -278,6 +314,7 @@ func (s *stage) organization(name, owner string) {
 		s.join(name, "owners", "alice")
 		s.join(name, "devs", "bob")
 		s.join(name, "makers", "carol")
+		s.join(name, "chiefs", "tina")
 	}
 	s.robots(s.w.account(name), "ci")
 }
