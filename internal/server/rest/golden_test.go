@@ -23,7 +23,7 @@ import (
 // as JSON or, if it is none, as text. Exchanges are separated by "===", comments start with "#". Who is a user, who
 // then has a session, "nobody", or a user with the scopes of a token: alice/repo:read,repo:write. "push ns/repo tag"
 // in place of an exchange pushes a manifest. {name} in a path is what
-// an earlier answer said under that name. In an expected body "<word>" stands for anything of a form, see forms.
+// an earlier answer said under that name, {first.id} what the last one to hold an id held first, however deep. In an expected body "<word>" stands for anything of a form, see forms.
 func TestGolden(t *testing.T) {
 	files := must(filepath.Glob("testdata/golden/*.txt"))(t)
 	if len(files) == 0 {
@@ -134,6 +134,11 @@ func (p *players) remember(body string) {
 	for name, value := range members {
 		if text, ok := value.(string); ok {
 			p.said[name] = text
+		}
+	}
+	for _, name := range []string{"uuid", "id"} {
+		if text := memberOf(parsed(body), name); text != "" {
+			p.said["first."+name] = text
 		}
 	}
 }

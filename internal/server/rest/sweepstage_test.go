@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -121,8 +122,8 @@ func memberOf(value any, name string) string {
 		if text, ok := v[name].(string); ok {
 			return text
 		}
-		for _, member := range v {
-			if text := memberOf(member, name); text != "" {
+		for _, member := range slices.Sorted(maps.Keys(v)) {
+			if text := memberOf(v[member], name); text != "" {
 				return text
 			}
 		}
