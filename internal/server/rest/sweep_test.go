@@ -44,6 +44,39 @@ func TestBadInputIsRefusedOnEveryRoute(t *testing.T) {
 	})
 }
 
+// TestNoValueBreaksAnOperation sends values that a schema allows and no program likes. They may be taken or refused.
+func TestNoValueBreaksAnOperation(t *testing.T) {
+	texts := []string{`""`, `" "`, `"\u0001\u001b[2J"`, `"\ud800"`, `"\u202e\u200b"`, `"'; DROP TABLE account; --"`, `"%00%ff"`, `"../../etc/passwd"`,
+		`"<script>"`, `"` + strings.Repeat("ä", 120) + `"`, `"-1"`, `"a\\b%_"`, `"9999999999999999999"`, `"http://[::1"`, `"a@b@c"`}
+	numbers := []string{"0", "-1", "-0", "9223372036854775807", "-9223372036854775808", "1e18", "1e300", "-1e300", "253402300800", "1e-300", "0.5"}
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := newSweep(t, d)
+		for _, id := range slices.Sorted(maps.Keys(s.w.api.rows)) {
+			r := s.w.api.rows[id]
+			schema := s.schema(r.schema())
+			if r.Off != 0 || schema == nil || schema.Type != huma.TypeObject {
+				continue
+			}
+			good := s.fill(s.row(t, r).body)
+			for name, property := range schema.Properties {
+				values := map[string][]string{huma.TypeString: texts, huma.TypeInteger: numbers, huma.TypeNumber: numbers,
+					huma.TypeObject: {`{}`, `{"name":"\u0001","kind":""}`, `{"":{"":[{}]}}`}}[s.schema(property).Type]
+				if id == "createServiceKey" {
+					values = values[:min(3, len(values))] // each success makes an RSA key
+				}
+				for _, value := range values {
+					object, _ := parsed(good).(map[string]any)
+					object[name] = json.RawMessage(value)
+					a := s.as(r).do(r.Method, s.path(r, s.own), badValue{value: object}.json())
+					if a.status >= http.StatusInternalServerError {
+						t.Errorf("%s: %s %s: %d %s", id, name, value, a.status, a.body)
+					}
+				}
+			}
+		}
+	})
+}
+
 // refusal is a request that has to be refused.
 type refusal struct {
 	name        string
