@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/longshore-registry/longshore/internal/db"
-	"github.com/longshore-registry/longshore/internal/db/dbtest"
 )
 
 // absentee is a name for which there is nothing, as long as the name for which there is something.
@@ -32,7 +31,7 @@ func absentee(name string) string {
 // Status, headers and body are the same but for the name. That the name of a user or an organization is taken may be
 // seen, as on a Quay.
 func TestNoAnswerTellsWhetherAPrivateThingExists(t *testing.T) {
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	unsorted(t, func(t *testing.T, d *db.DB) {
 		s := newSweep(t, d)
 		callers := map[string]*client{
 			"nobody": s.client("nobody"), "a stranger": s.client("mallory"), "a robot of another organization": s.client("robot"),
@@ -155,7 +154,7 @@ func TestNoNameInABodyOrAQueryTellsWhatExists(t *testing.T) {
 				asked{who, get, "/api/v1/entities/{}?namespace=other%2Btheirs&includeTeams=true", "", thing})
 		}
 	}
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	unsorted(t, func(t *testing.T, d *db.DB) {
 		s := newSweep(t, d)
 		for _, a := range all {
 			nothing := absentee(a.thing)

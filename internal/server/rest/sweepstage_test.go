@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/longshore-registry/longshore/internal/db"
+	"github.com/longshore-registry/longshore/internal/db/dbtest"
 	"github.com/longshore-registry/longshore/internal/identity"
 )
 
@@ -21,6 +22,17 @@ type sweep struct {
 	own, foreign map[string]string // by placeholder, or by the word before it and the placeholder
 	tolerated    map[string]string // see tolerances
 	tables       string            // the statement that dumps all tables
+}
+
+// unsorted runs fn on every kind of database but PostgreSQL that sorts as people do: rights and refusals do not depend
+// on an order, and the sweeps are long.
+func unsorted(t *testing.T, fn func(t *testing.T, d *db.DB)) {
+	t.Helper()
+	for _, kind := range dbtest.Kinds() {
+		if kind != dbtest.PostgreSQLICU {
+			t.Run(string(kind), func(t *testing.T) { fn(t, dbtest.Open(t, kind)) })
+		}
+	}
 }
 
 // allScopes is what stands before a user's name in the name of the client that holds their token.
