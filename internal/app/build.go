@@ -270,6 +270,7 @@ func (i *installation) restOptions(s *parts) rest.Options {
 		Config: i.view(), ConfigDump: c.Accounts.ConfigDump, RecoveryMode: c.Server.RecoveryMode, SparseIndex: c.Registry.SparseIndex,
 		HealthDebug: c.Server.HealthDebug, Changes: changes, Shutdown: s.stop,
 		Mirror: c.Registry.Mirror, PurgeTags: c.Tags.Purge, Immutable: c.Tags.Immutable, PartialNames: c.Accounts.FindByPart,
+		PullStatistics: c.Tags.CountPulls,
 	}
 	if c.Accounts.BlockDomains {
 		o.Registration.BlockedDomains = c.Accounts.BlockedDomains

@@ -137,7 +137,7 @@ func (i *installation) openLog(ctx context.Context, database *db.DB) (*audit.Log
 	c := i.config.ActionLog
 	return audit.Open(ctx, audit.Options{
 		DB: database, Dir: filepath.Join(i.data, "audit"), Retention: c.Retention, DropPulls: c.PullsWithout || c.AllWithout,
-		DropNotes: c.AllWithout, Silent: c.Silent, SilentPulls: c.SilentPulls, MaxPages: c.MaxPages,
+		DropNotes: c.AllWithout, Silent: c.Silent, SilentPulls: c.SilentPulls, MaxPages: c.MaxPages, CountPulls: i.config.Tags.CountPulls,
 		ReadOnly: i.config.Server.ReadOnly, Clock: i.seams.now, Log: i.log,
 	})
 }

@@ -9,6 +9,10 @@
 // crash makes an entry appear twice. While the database is away the spool grows to its bound; then pulls are refused, or
 // go unrecorded if the configuration allows that.
 //
+// What the spool brings is also counted, in the same transaction: pulls and pushes of a repository by day and, with
+// CountPulls, pulls of each tag and manifest. A push's entry is in its own transaction; that it is to be counted goes
+// through the spool, so that pushes to one repository do not wait for each other's count.
+//
 // Entries lie in one table a month, audit_202611, on both databases. The tables of this and the next month are made
 // ahead of time. Whole months are removed when the retention is over.
 //
@@ -55,6 +59,9 @@ type Options struct {
 	Silent, SilentPulls []string
 	// MaxPages is how many pages of a list are given (ACTION_LOG_MAX_PAGE); 0 for all.
 	MaxPages int
+	// CountPulls adds up how often and when each tag and manifest is pulled (FEATURE_IMAGE_PULL_STATS), also in namespaces
+	// whose pulls are not recorded.
+	CountPulls bool
 	// ReadOnly is for a registry that changes nothing: nothing is recorded, lists work.
 	ReadOnly bool
 	Clock    func() time.Time

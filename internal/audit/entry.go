@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/longshore-registry/longshore/internal/digest"
 	"github.com/longshore-registry/longshore/internal/problem"
 )
 
@@ -17,6 +18,9 @@ type Entry struct {
 	RepositoryID int64      // the repository whose log shows it as well
 	IP           netip.Addr // the client's, if known
 	Metadata     []Field    // what the kind needs to be told; see Kind.Takes
+	// Tag and Digest are what was pulled, for Options.CountPulls: the tag, if it was pulled by one, and the manifest.
+	Tag    string
+	Digest digest.Digest
 }
 
 // Actor is who stands behind a request. Entries that are recorded with its context are completed with it.
@@ -51,6 +55,7 @@ type row struct {
 	namespaceID, repoID, performerID int64
 	ip                               netip.Addr
 	metadata                         []byte
+	counted                          counted
 }
 
 // storable reports whether a month table can have an entry of the time: its year has four digits.

@@ -88,6 +88,7 @@ func TestAKilledProcessLosesItsLastMomentOnly(t *testing.T) {
 					}
 				}
 				t.Logf("round %d: %d taken, %d of the last moment lost", round, len(taken), lost)
+				countedAs(t, d)
 				next += len(taken) + 1000 // one may have been taken and not printed
 				check(t, l.Close(t.Context()))
 				check(t, d.Close())

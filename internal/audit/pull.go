@@ -51,6 +51,7 @@ func (l *Log) Pulled(e Entry) error {
 	}
 	if l.silence.Load().pulls[e.NamespaceID] {
 		l.counts.skipped.Add(1)
+		l.countOnly(&e)
 		return nil
 	}
 	return l.spool(e, l.options.DropPulls, pullRefused)
@@ -82,6 +83,9 @@ func (l *Log) spool(e Entry, drop bool, refused string) error {
 	r := row{
 		atMS: db.Millis(e.At), id: l.number(), kind: e.Kind, ip: e.IP,
 		namespaceID: e.NamespaceID, repoID: e.RepositoryID, performerID: e.PerformerID,
+	}
+	if l.options.CountPulls {
+		r.counted = counted{tag: e.Tag, digest: e.Digest}
 	}
 	if err := r.check(); err != nil {
 		return err

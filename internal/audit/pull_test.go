@@ -89,6 +89,7 @@ func TestABatchIsStoredOnceWhereverItFails(t *testing.T) {
 					t.Errorf("it was stored with %d tries", failures.Load())
 				}
 				pulled(t, l, 0, 2000)
+				countedAs(t, d)
 			})
 		}
 	})

@@ -29,6 +29,9 @@ func (l *Log) RecordTx(ctx context.Context, tx db.Tx, e Entry) error {
 		return fmt.Errorf("record %s: %w", e.Kind, err)
 	}
 	l.counts.recorded.Add(1)
+	if e.Kind == PushRepo {
+		tx.AfterCommit(func() { l.countPush(r.atMS, r.namespaceID, r.repoID) })
+	}
 	return nil
 }
 

@@ -9,8 +9,8 @@ import (
 
 // counters count since the start.
 type counters struct {
-	recorded, pulled, skipped, dropped, refused, stored, late, damaged atomic.Uint64
-	oldest                                                             atomic.Int64 // time of the first entry that waits, in ms; 0 for none
+	recorded, pulled, skipped, dropped, refused, stored, late, damaged, uncounted atomic.Uint64
+	oldest                                                                        atomic.Int64 // time of the first entry that waits, in ms; 0 for none
 }
 
 // Stats are counters and gauges for the metrics page. Counters begin at the start of the process; Stored and Late also
@@ -23,7 +23,9 @@ type Stats struct {
 	Dropped  uint64 // pulls that went unrecorded because the spool was full
 	Refused  uint64 // pulls that were refused because they could not be recorded
 	Late     uint64 // pulls that reached the database after their month was removed
-	Damaged  uint64 // bytes of spools that could not be read
+	// Uncounted are pushes, and pulls of namespaces that are not recorded, that are missing in the repositories' counts.
+	Uncounted uint64
+	Damaged   uint64 // bytes of spools that could not be read
 	// SpoolBytes is what the spools hold on disk and in memory, SpoolLimit what they may hold. A segment counts until
 	// all of it is stored.
 	SpoolBytes, SpoolLimit int64
@@ -36,7 +38,7 @@ func (l *Log) Stats() Stats {
 	c := &l.counts
 	s := Stats{
 		Recorded: c.recorded.Load(), Pulled: c.pulled.Load(), Stored: c.stored.Load(), Skipped: c.skipped.Load(),
-		Dropped: c.dropped.Load(), Refused: c.refused.Load(), Late: c.late.Load(), Damaged: c.damaged.Load(),
+		Dropped: c.dropped.Load(), Refused: c.refused.Load(), Late: c.late.Load(), Damaged: c.damaged.Load(), Uncounted: c.uncounted.Load(),
 	}
 	if l.pulls != nil {
 		s.SpoolBytes, s.SpoolLimit = l.pulls.options.Budget.Used(), l.options.SpoolBytes

@@ -10,6 +10,7 @@ import (
 	"github.com/longshore-registry/longshore/internal/audit/spool"
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/problem"
+	"github.com/longshore-registry/longshore/internal/tally"
 )
 
 const (
@@ -200,9 +201,9 @@ func (l *Log) position(ctx context.Context, id string) (at spool.Position, err e
 	return at, err
 }
 
-// storeBatch adds a batch and its end in one transaction. Losing it to a power cut loses only pulls, so it is soft.
+// storeBatch adds a batch, its counts and its end in one transaction. Losing it to a power cut loses only pulls, so it is soft.
 func (l *Log) storeBatch(ctx context.Context, id string, batch spool.Batch) error {
-	rows, late, damaged := l.decode(batch.Records)
+	rows, actions, late, damaged := l.decode(batch.Records)
 	if len(rows) > 0 {
 		l.counts.oldest.Store(rows[0].atMS)
 	}
@@ -213,6 +214,9 @@ func (l *Log) storeBatch(ctx context.Context, id string, batch spool.Batch) erro
 	}
 	err := l.db.Soft(ctx, "store pulls", func(ctx context.Context, tx db.Tx) error {
 		if err := insertMonthsTx(ctx, tx, rows); err != nil {
+			return err
+		}
+		if err := tally.AddTx(ctx, tx, actions); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `INSERT INTO audit_spool (id, segment, position, moved_ms) VALUES ($1, $2, $3, $4)
@@ -233,8 +237,9 @@ func (l *Log) storeBatch(ctx context.Context, id string, batch spool.Batch) erro
 	return nil
 }
 
-// decode reads records. late are those whose month the retention has removed; damaged are bytes of what is no record.
-func (l *Log) decode(records [][]byte) (rows []row, late int, damaged int64) {
+// decode reads records. rows are entries of the log, actions what is to be counted, late those whose month the retention
+// has removed; damaged are bytes of what is no record.
+func (l *Log) decode(records [][]byte) (rows []row, actions []tally.Action, late int, damaged int64) {
 	first := l.firstKept()
 	for _, b := range records {
 		r, err := parseRow(b)
@@ -244,8 +249,13 @@ func (l *Log) decode(records [][]byte) (rows []row, late int, damaged int64) {
 		case monthOf(r.atMS) < first:
 			late++
 		default:
-			rows = append(rows, r)
+			if !r.counted.only {
+				rows = append(rows, r)
+			}
+			if a, ok := r.action(); ok {
+				actions = append(actions, a)
+			}
 		}
 	}
-	return rows, late, damaged
+	return rows, actions, late, damaged
 }

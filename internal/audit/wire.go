@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"net/netip"
@@ -8,7 +9,8 @@ import (
 )
 
 // A pull in the spool: time and id as signed, kind, namespace, repository and performer as unsigned varints, the length
-// of the address in one byte, the address, and the metadata to the end.
+// of the address in one byte, the address, and the metadata to the end. Bits above the kind's own say that what is to be
+// counted stands before the metadata, and that the record is only that.
 
 // maxKind is what the column holds. Kinds that only a newer program knows are stored as they are.
 const maxKind = 1<<15 - 1
@@ -18,7 +20,7 @@ var errRecord = errors.New("the record is not one of this program's")
 func appendRow(b []byte, r *row) []byte {
 	b = binary.AppendVarint(b, r.atMS)
 	b = binary.AppendVarint(b, r.id)
-	b = binary.AppendUvarint(b, uint64(r.kind))
+	b = binary.AppendUvarint(b, uint64(r.kind)|r.counted.flags())
 	b = binary.AppendUvarint(b, uint64(r.namespaceID))
 	b = binary.AppendUvarint(b, uint64(r.repoID))
 	b = binary.AppendUvarint(b, uint64(r.performerID))
@@ -32,7 +34,7 @@ func appendRow(b []byte, r *row) []byte {
 		ip := r.ip.As16()
 		b = append(append(b, 16), ip[:]...)
 	}
-	return append(b, r.metadata...)
+	return append(r.counted.append(b), r.metadata...)
 }
 
 // parseRow reads what appendRow wrote. The metadata aliases b.
@@ -40,25 +42,21 @@ func parseRow(b []byte) (r row, err error) {
 	d := decoder{rest: b}
 	r.atMS, r.id = d.signed(), d.signed()
 	kind := d.unsigned()
+	flags := kind &^ maxKind
+	kind &= maxKind
 	r.namespaceID, r.repoID, r.performerID = int64(d.unsigned()), int64(d.unsigned()), int64(d.unsigned())
 	r.ip = d.address()
+	r.counted = d.counted(flags)
 	r.metadata = d.rest
 	r.kind = Kind(kind)
-	if d.failed || kind == 0 || kind > maxKind || min(r.namespaceID, r.repoID, r.performerID) < 0 || !storable(r.atMS) || !plain(r.metadata) {
+	if d.failed || kind == 0 || min(r.namespaceID, r.repoID, r.performerID) < 0 || !storable(r.atMS) || len(r.metadata) < 2 || !plain(r.metadata) {
 		return row{}, errRecord
 	}
 	return r, nil
 }
 
 // plain reports whether b can be stored as text.
-func plain(b []byte) bool {
-	for _, c := range b {
-		if c == 0 {
-			return false
-		}
-	}
-	return len(b) >= 2 && utf8.Valid(b)
-}
+func plain(b []byte) bool { return bytes.IndexByte(b, 0) < 0 && utf8.Valid(b) }
 
 type decoder struct {
 	rest   []byte

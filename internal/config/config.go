@@ -204,6 +204,7 @@ type Tags struct {
 	Purge           bool // tags can be removed so that they cannot be restored
 	Immutable       bool // tags can be protected
 	ImmutableExpire bool // protected tags may expire
+	CountPulls      bool // how often and when tags and manifests are pulled is kept
 }
 
 // Mail is in effect when FEATURE_MAILING is on and a server is named.

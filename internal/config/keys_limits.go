@@ -48,8 +48,9 @@ func mirrorKeys() []Key {
 
 func pullStatisticKeys() []Key {
 	return []Key{
-		refuses("FEATURE_IMAGE_PULL_STATS", boolean(), "false", "Records how often and when tags and manifests are pulled.", since("3.16")),
-		refuses("PULL_METRICS_WORKER_COUNT", count(), "", "Workers that do so.", since("3.16"), under("FEATURE_IMAGE_PULL_STATS")),
-		refuses("REDIS_FLUSH_INTERVAL_SECONDS", count(), "", "How often the counts are stored.", since("3.16"), under("FEATURE_IMAGE_PULL_STATS")),
+		used("FEATURE_IMAGE_PULL_STATS", boolean(), "false", func(c *Config) *bool { return &c.Tags.CountPulls },
+			"Records how often and when tags and manifests are pulled.", since("3.16")),
+		accepted("PULL_METRICS_WORKER_COUNT", count(), "", "Workers that do so; here the action log counts.", since("3.16"), under("FEATURE_IMAGE_PULL_STATS")),
+		accepted("REDIS_FLUSH_INTERVAL_SECONDS", count(), "", "How often the counts are stored; here within a second.", since("3.16"), under("FEATURE_IMAGE_PULL_STATS")),
 	}
 }

@@ -151,7 +151,15 @@ func (d Digest) Bytes() []byte {
 	if d.IsZero() {
 		return nil
 	}
-	return append([]byte{byte(d.alg)}, d.sum[:d.alg.Size()]...)
+	return d.Append(nil)
+}
+
+// Append adds the binary form to b, nothing for the zero Digest.
+func (d Digest) Append(b []byte) []byte {
+	if d.IsZero() {
+		return b
+	}
+	return append(append(b, byte(d.alg)), d.sum[:d.alg.Size()]...)
 }
 
 // Value stores the binary form (database/sql/driver.Valuer).

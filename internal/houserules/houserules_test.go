@@ -21,6 +21,7 @@ var ranks = map[string]int{
 	"mail": 1, "outbound": 1,
 	"db": 1, "config": 1, "jobs": 1,
 	"identity": 2,
+	"tally":    2,
 	"content":  3, "access": 3,
 	"registry": 4,
 	"mirror":   5, "proxy": 5, "scan": 5, "lifecycle": 5, "quota": 5, "replicate": 5, "build": 5, "importer": 5,

@@ -29,6 +29,7 @@ func auditFigures(namespace string, stats func() audit.Stats) []prometheus.Colle
 		counter("dropped", "Pulls and sign-ins that went unrecorded because the spool was full.", func(s audit.Stats) uint64 { return s.Dropped }),
 		counter("refused", "Pulls and sign-ins refused because they could not be recorded.", func(s audit.Stats) uint64 { return s.Refused }),
 		counter("late", "Entries that reached the database after their month was removed.", func(s audit.Stats) uint64 { return s.Late }),
+		counter("uncounted", "Pushes, and pulls that are not recorded, missing in the counts of repositories and tags.", func(s audit.Stats) uint64 { return s.Uncounted }),
 		counter("damaged_bytes", "Bytes of spools that could not be read.", func(s audit.Stats) uint64 { return s.Damaged }),
 		gauge("spool_bytes", "What the spools hold on disk and in memory.", func(s audit.Stats) float64 { return float64(s.SpoolBytes) }),
 		gauge("spool_limit_bytes", "What the spools may hold.", func(s audit.Stats) float64 { return float64(s.SpoolLimit) }),

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/longshore-registry/longshore/internal/audit"
+	"github.com/longshore-registry/longshore/internal/digest"
 	"github.com/longshore-registry/longshore/internal/identity"
 	"github.com/longshore-registry/longshore/internal/problem"
 )
@@ -15,7 +16,7 @@ func (q *request) acting(ctx context.Context) context.Context {
 
 // pulled records that the request's manifest is about to be sent (registry-protocol §14): HEAD counts like GET. The
 // fields lie on the stack, since a log keeps nothing of an entry.
-func (q *request) pulled(mediaType, digest string) error {
+func (q *request) pulled(mediaType, name string, d digest.Digest) error {
 	if q.options.Audit == nil {
 		return nil
 	}
@@ -25,11 +26,11 @@ func (q *request) pulled(mediaType, digest string) error {
 	if q.target.tag != "" {
 		fields = append(fields, audit.Text("tag", q.target.tag))
 	} else {
-		fields = append(fields, audit.Text("manifest_digest", digest))
+		fields = append(fields, audit.Text("manifest_digest", name))
 	}
 	return q.options.Audit.Pulled(audit.Entry{
 		Kind: audit.PullRepo, PerformerID: q.principal.Account.ID, NamespaceID: repo.NamespaceID, RepositoryID: repo.ID,
-		IP: q.rec.ClientIP, Metadata: audit.AppendWho(fields, q.principal, q.r.UserAgent()),
+		IP: q.rec.ClientIP, Metadata: audit.AppendWho(fields, q.principal, q.r.UserAgent()), Tag: q.target.tag, Digest: d,
 	})
 }
 

@@ -21,7 +21,7 @@ func (q *request) getManifest() error {
 		return err
 	}
 	header, name := q.w.Header(), m.Digest.String()
-	if err := q.pulled(m.MediaType, name); err != nil {
+	if err := q.pulled(m.MediaType, name, m.Digest); err != nil {
 		return err
 	}
 	if m.Stale {

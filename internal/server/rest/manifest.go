@@ -17,9 +17,6 @@ func (a *API) manifestRoutes() []*route {
 		Method: http.MethodGet, Path: one, ID: "getRepoManifest", Summary: "A manifest with its layers",
 		Need: reader, Images: true, Handler: handle(a.getManifest),
 	}, {
-		Method: http.MethodGet, Path: one + "/pull_statistics", ID: "getManifestPullStatistics", Summary: "How often a manifest was pulled",
-		Need: reader, Images: true, Handler: handle(switchedOff), Off: http.StatusNotFound,
-	}, {
 		Method: http.MethodGet, Path: "/api/v1/repository/{repository}/image/", ID: "listRepositoryImages", Summary: "Docker v1 images: gone since Quay 3.7",
 		Need: reader, Images: true, Handler: handle(switchedOff), Off: http.StatusNotFound,
 	}, {

@@ -81,6 +81,8 @@ type Options struct {
 	Immutable    bool // FEATURE_IMMUTABLE_TAGS
 	PartialNames bool // FEATURE_PARTIAL_USER_AUTOCOMPLETE
 
+	PullStatistics bool // FEATURE_IMAGE_PULL_STATS
+
 	Registration Registration
 	Rename       bool          // FEATURE_USER_RENAME
 	Metadata     bool          // FEATURE_USER_METADATA
@@ -215,7 +217,7 @@ func (a *API) routes() []*route {
 		a.superUserRoutes(), a.superOrganizationRoutes(),
 		a.logRoutes(), a.explainRoutes(),
 		a.instanceRoutes(), a.serviceKeyRoutes(), a.siteRoutes(), a.wellKnownRoutes(), a.eventRoutes(),
-		a.tagChangeRoutes(), a.manifestRoutes(), a.labelRoutes(), a.repositoryStateRoutes(), a.starRoutes(), a.searchRoutes(), a.entityRoutes(),
+		a.tagChangeRoutes(), a.pullStatisticsRoutes(), a.manifestRoutes(), a.labelRoutes(), a.repositoryStateRoutes(), a.starRoutes(), a.searchRoutes(), a.entityRoutes(),
 	} {
 		all = append(all, resource...)
 	}

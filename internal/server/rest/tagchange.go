@@ -33,9 +33,6 @@ func (a *API) tagChangeRoutes() []*route {
 	}, {
 		Method: http.MethodGet, Path: one + "/images", ID: "listTagImages", Summary: "Docker v1 images of a tag: gone since Quay 3.7",
 		Need: reader, Images: true, Handler: handle(switchedOff), Off: http.StatusNotFound,
-	}, {
-		Method: http.MethodGet, Path: one + "/pull_statistics", ID: "getTagPullStatistics", Summary: "How often a tag was pulled",
-		Need: reader, Images: true, Handler: handle(switchedOff), Off: http.StatusNotFound,
 	}}
 }
 
