@@ -7,9 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"slices"
 	"text/tabwriter"
 	"time"
+
+	"github.com/longshore-registry/longshore/bench/figure"
 )
 
 // bench is one run: what to measure, and how.
@@ -27,7 +28,7 @@ type bench struct {
 	mostDisk   int64 // bytes under the servers' folders, at most
 }
 
-type figure struct{ rate, cpu, database []float64 }
+type figures struct{ rate, cpu, database []float64 }
 
 func (b *bench) measureAll(ctx context.Context, match *regexp.Regexp) error {
 	out := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
@@ -37,31 +38,31 @@ func (b *bench) measureAll(ctx context.Context, match *regexp.Regexp) error {
 		if !match.MatchString(r.name) {
 			continue
 		}
-		figures := make([]figure, len(b.servers))
+		all := make([]figures, len(b.servers))
 		for i, s := range b.servers {
 			if err := s.prepare(ctx, r); err != nil {
 				return fmt.Errorf("%s, set-up of %s: %w", s.name, r.name, err)
 			}
-			figures[i] = figure{}
+			all[i] = figures{}
 		}
 		for range b.rounds {
 			for i, s := range b.servers {
-				if err := b.measure(ctx, r, s, &figures[i]); err != nil {
+				if err := b.measure(ctx, r, s, &all[i]); err != nil {
 					return fmt.Errorf("%s, %s: %w", s.name, r.name, err)
 				}
 			}
 		}
 		for i, s := range b.servers {
-			f := figures[i]
+			f := all[i]
 			if len(f.rate) == 0 {
 				continue
 			}
 			database := "-"
 			if s.database != 0 {
-				database = spread(f.database)
+				database = figure.Spread(f.database)
 			}
-			fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.name, s.name, spread(f.rate), ratio(f.rate, figures[0].rate),
-				spread(f.cpu), ratio(f.cpu, figures[0].cpu), database)
+			fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.name, s.name, figure.Spread(f.rate), figure.Ratio(f.rate, all[0].rate),
+				figure.Spread(f.cpu), figure.Ratio(f.cpu, all[0].cpu), database)
 		}
 		_ = out.Flush()
 	}
@@ -83,7 +84,7 @@ func (s *server) prepare(ctx context.Context, r row) error {
 }
 
 // measure runs one round of a row on one server.
-func (b *bench) measure(ctx context.Context, r row, s *server, f *figure) error {
+func (b *bench) measure(ctx context.Context, r row, s *server, f *figures) error {
 	start, before, databaseBefore := time.Now(), cpuTime(s.pid), cpuOfFamily(s.database)
 	ops, took, err := r.measure(ctx, s.client, b.span)
 	if errors.Is(err, errSkip) {
@@ -109,27 +110,4 @@ func (b *bench) measure(ctx context.Context, r row, s *server, f *figure) error 
 	}
 	b.mostDisk = max(b.mostDisk, disk)
 	return removeSince(s.data, start)
-}
-
-func median(v []float64) float64 {
-	s := slices.Sorted(slices.Values(v))
-	return s[len(s)/2]
-}
-
-func spread(v []float64) string {
-	return fmt.Sprintf("%.4g [%.4g %.4g]", median(v), slices.Min(v), slices.Max(v))
-}
-
-// ratio is the median of the ratios within rounds.
-func ratio(v, base []float64) string {
-	var ratios []float64
-	for i := range min(len(v), len(base)) {
-		if base[i] > 0 {
-			ratios = append(ratios, v[i]/base[i])
-		}
-	}
-	if len(ratios) == 0 {
-		return "-"
-	}
-	return fmt.Sprintf("%.2f", median(ratios))
 }

@@ -49,16 +49,22 @@ func keep(all []Member, wanted func(Member) bool) []Member {
 
 // people reads who has a place in an organization in one query: all users, or the one account of an id that is not 0.
 func (r *Reader) people(ctx context.Context, organizationID, accountID int64) ([]Member, error) {
-	rows, err := r.db.Query(ctx, `SELECT a.id, a.kind, a.name, COALESCE(a.email, ''), 1, t.name FROM team t
-			JOIN team_member m ON m.team_id = t.id
-			JOIN account a ON a.id = m.account_id AND a.deleted_ms IS NULL
-			WHERE t.organization_id = $1 AND (a.id = $2 OR CAST($2 AS BIGINT) = 0 AND a.kind = 1)
+	inTeam := `team t JOIN team_member m ON m.team_id = t.id JOIN account a ON a.id = m.account_id WHERE a.kind = 1`
+	given := `repository r JOIN repository_permission p ON p.repo_id = r.id JOIN account a ON a.id = p.account_id WHERE a.kind = 1`
+	args := []any{organizationID}
+	if accountID != 0 { // from the left: the account has less than the organization
+		inTeam = `account a CROSS JOIN team_member m CROSS JOIN team t`
+		given = `account a CROSS JOIN repository_permission p CROSS JOIN repository r`
+		inTeam += ` WHERE a.id = $2 AND m.account_id = a.id AND t.id = m.team_id`
+		given += ` WHERE a.id = $2 AND p.account_id = a.id AND r.id = p.repo_id`
+		args = append(args, accountID)
+	}
+	rows, err := r.db.Query(ctx, `SELECT a.id, a.kind, a.name, COALESCE(a.email, ''), 1, t.name FROM `+inTeam+`
+			AND t.organization_id = $1 AND a.deleted_ms IS NULL
 		UNION ALL
-		SELECT a.id, a.kind, a.name, COALESCE(a.email, ''), 2, r.name FROM repository r
-			JOIN repository_permission p ON p.repo_id = r.id
-			JOIN account a ON a.id = p.account_id AND a.deleted_ms IS NULL
-			WHERE r.namespace_id = $1 AND r.deleted_ms IS NULL AND (a.id = $2 OR CAST($2 AS BIGINT) = 0 AND a.kind = 1)
-		ORDER BY 3, 5, 6`, organizationID, accountID)
+		SELECT a.id, a.kind, a.name, COALESCE(a.email, ''), 2, r.name FROM `+given+`
+			AND r.namespace_id = $1 AND r.deleted_ms IS NULL AND a.deleted_ms IS NULL
+		ORDER BY 3, 5, 6`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list the people of organization %d: %w", organizationID, err)
 	}

@@ -12,9 +12,9 @@ const (
 	minPart = 3
 	// maxPart is the most bytes of a needle that count.
 	maxPart = 255
-	// maxMatches is how many names of one sort are weighed against each other. Exact names and beginnings are always
-	// among them.
-	maxMatches = 1000
+	// maxMatches is how many names of one sort are weighed against each other: some more than the pages that a search has
+	// show. Exact names and beginnings are always among them.
+	maxMatches = 300
 )
 
 // corpus is a sort of names with its indexes (migration 4).

@@ -30,6 +30,7 @@ type Filter struct {
 type Position struct {
 	NamespaceID int64  `json:"n"`
 	Name        string `json:"r"`
+	ID          int64  `json:"i"` // counts among starred ones, which are in the order in which they were made
 }
 
 // Repository is an entry of the list.
@@ -47,9 +48,15 @@ type Repository struct {
 // PopularDays is how far back popularity looks.
 const PopularDays = 90
 
-// Repositories lists repositories by namespace and name, those after a position.
+// Repositories lists repositories by namespace and name, starred ones by age, those after a position. It takes two queries
+// at most, and reads of each index no more than a page; of what the viewer was given one by one it reads at most
+// fewGiven in a namespace, and all of it in the list of all namespaces.
 func (r *Reader) Repositories(ctx context.Context, f Filter, after Position, limit int, now time.Time) ([]Repository, error) {
-	query, args := f.query(after, limit, now)
+	v, err := r.view(ctx, f, after)
+	if err != nil {
+		return nil, fmt.Errorf("list repositories: %w", err)
+	}
+	query, args := f.query(v, after, limit, now)
 	if query == "" {
 		return nil, nil
 	}
@@ -62,7 +69,7 @@ func (r *Reader) Repositories(ctx context.Context, f Filter, after Position, lim
 	for rows.Next() {
 		var x Repository
 		var modified sql.NullInt64
-		err := rows.Scan(&x.NamespaceID, &x.Namespace, &x.Name, &x.Description, &x.Public, &x.State, &x.Starred, &modified, &x.Popularity)
+		err := rows.Scan(&x.ID, &x.NamespaceID, &x.Namespace, &x.Name, &x.Description, &x.Public, &x.State, &x.Starred, &modified, &x.Popularity)
 		if err != nil {
 			return nil, fmt.Errorf("list repositories: %w", err)
 		}
@@ -85,9 +92,9 @@ func (a *arguments) add(value any) string {
 
 // query builds the statement, so that each combination reads an index in the page's order or starts from the few
 // repositories that it is about. It is empty where nothing can be seen.
-func (f Filter) query(after Position, limit int, now time.Time) (string, []any) {
+func (f Filter) query(v view, after Position, limit int, now time.Time) (string, []any) {
 	a := &arguments{}
-	from := f.source(a, after, limit)
+	from := f.source(a, v, after, limit)
 	if from == "" {
 		return "", nil
 	}
@@ -102,11 +109,15 @@ func (f Filter) query(after Position, limit int, now time.Time) (string, []any) 
 	if f.Popularity {
 		popularity = popularitySince(a, "page.id", now)
 	}
-	return `SELECT page.namespace_id, n.name, page.name, page.description, CASE WHEN page.visibility = 1 THEN 1 ELSE 0 END, page.state, ` +
+	order := `page.namespace_id, page.name`
+	if f.StarredBy != 0 {
+		order = `page.id`
+	}
+	return `SELECT page.id, page.namespace_id, n.name, page.name, page.description, CASE WHEN page.visibility = 1 THEN 1 ELSE 0 END, page.state, ` +
 		starred + `, ` + modified + `, ` + popularity + `
 		FROM ` + from + `
 		JOIN account n ON n.id = page.namespace_id
-		ORDER BY page.namespace_id, page.name LIMIT ` + a.add(limit), a.values
+		ORDER BY ` + order + ` LIMIT ` + a.add(limit), a.values
 }
 
 // popularitySince counts what was done on a repository lately.
@@ -115,38 +126,52 @@ func popularitySince(a *arguments, id string, now time.Time) string {
 		WHERE d.repo_id = ` + id + ` AND d.day > ` + a.add(DayOf(now)-PopularDays) + `)`
 }
 
-// source is where the page's rows come from. Inside a namespace its index is walked. Of all namespaces the public ones have
-// an index of their own; a viewer's are few and are sorted; each gives at most a page.
-func (f Filter) source(a *arguments, after Position, limit int) string {
+// source is where the page's rows come from: of a namespace, or of all, the rows of an index in the page's order, and the
+// few repositories that the viewer was given one by one. Each part gives at most a page.
+func (f Filter) source(a *arguments, v view, after Position, limit int) string {
 	kind := "1"
 	if f.Application {
 		kind = "2"
 	}
 	shown := ` r.deleted_ms IS NULL AND r.state <> 3 AND r.kind = ` + kind +
 		` AND EXISTS (SELECT 1 FROM account o WHERE o.id = r.namespace_id AND o.deleted_ms IS NULL AND o.enabled = 1)`
-	page := func(from, visible, where string) string {
-		return `(SELECT r.* FROM ` + from + ` WHERE ` + visible + where + ` AND` + shown + ` ORDER BY r.namespace_id, r.name LIMIT ` + a.add(limit) + `)`
+	page := func(from, order string, conditions ...string) string {
+		return `(SELECT r.* FROM ` + from + ` WHERE ` + strings.Join(append(conditions, shown), ` AND `) + ` ORDER BY ` + order + ` LIMIT ` + a.add(limit) + `)`
 	}
-	if f.StarredBy != 0 {
-		seen := f.seen(a)
-		where := f.after(a, after)
-		return page(`star s JOIN repository r ON r.id = s.repo_id`, `s.account_id = `+a.add(f.StarredBy)+` AND (`+seen+`)`, where) + ` AS page`
-	}
-	if f.NamespaceID != 0 || f.All {
-		seen := f.seen(a)
-		return page(`repository r`, `(`+seen+`)`, f.after(a, after)) + ` AS page`
+	const byName = `r.namespace_id, r.name`
+	switch {
+	case f.StarredBy != 0:
+		stars := `s.account_id = ` + a.add(f.StarredBy) + ` AND s.repo_id > ` + a.add(after.ID)
+		if f.NamespaceID != 0 {
+			stars += ` AND r.namespace_id = ` + a.add(f.NamespaceID)
+		}
+		return page(`star s JOIN repository r ON r.id = s.repo_id`, `s.repo_id`, stars, `(`+f.seen(a)+`)`) + ` AS page`
+	case f.All || v.walk:
+		return page(`repository r`, byName, `(`+f.seen(a)+`)`, f.after(a, after)) + ` AS page`
 	}
 	var parts []string
+	private := `1 = 1`
 	if f.Public {
-		parts = append(parts, `SELECT * FROM `+page(`repository r`, `r.visibility = 1`, f.after(a, after))+` AS open`)
+		parts = append(parts, page(`repository r`, byName, `r.visibility = 1`, f.after(a, after)))
+		private = `r.visibility <> 1`
+	}
+	for _, n := range v.ruled {
+		within := after
+		if within.NamespaceID != n {
+			within = Position{NamespaceID: n}
+		}
+		parts = append(parts, page(`repository r`, byName, private, Filter{NamespaceID: n}.after(a, within)))
 	}
 	if f.ViewerID != 0 {
-		own := ownIDs(a.add(f.ViewerID)) + ` AS own JOIN repository r ON r.id = own.id`
-		visible := `1 = 1`
-		if f.Public {
-			visible = `r.visibility <> 1`
+		viewer := a.add(f.ViewerID)
+		given, others := ownIDs(viewer), `1 = 1`
+		if !v.sort {
+			given, others = `(`+givenIDs(viewer)+`)`, `NOT (`+ruledBy("r.namespace_id", viewer)+`)`
 		}
-		parts = append(parts, `SELECT * FROM `+page(own, visible, f.after(a, after))+` AS mine`)
+		parts = append(parts, page(given+` AS given CROSS JOIN repository r`, byName, `r.id = given.id`, private, others, f.after(a, after)))
+	}
+	for i, part := range parts {
+		parts[i] = `SELECT * FROM ` + part + ` AS part` + strconv.Itoa(i)
 	}
 	if len(parts) == 0 {
 		return ""
@@ -157,9 +182,9 @@ func (f Filter) source(a *arguments, after Position, limit int) string {
 // after is the condition that r stands behind a position.
 func (f Filter) after(a *arguments, after Position) string {
 	if f.NamespaceID != 0 {
-		return ` AND r.namespace_id = ` + a.add(f.NamespaceID) + ` AND r.name > ` + a.add(after.Name)
+		return `r.namespace_id = ` + a.add(f.NamespaceID) + ` AND r.name > ` + a.add(after.Name)
 	}
-	return ` AND (r.namespace_id, r.name) > (` + a.add(after.NamespaceID) + `, ` + a.add(after.Name) + `)`
+	return `(r.namespace_id, r.name) > (` + a.add(after.NamespaceID) + `, ` + a.add(after.Name) + `)`
 }
 
 // seen is the condition that r may be shown.
@@ -196,23 +221,3 @@ func (r *Reader) Days(ctx context.Context, repositoryID int64, since time.Time) 
 
 // DayOf is a day as it is stored: days since 1970-01-01 in UTC.
 func DayOf(t time.Time) int64 { return t.UTC().Unix() / (24 * 60 * 60) }
-
-// readableBy is who may read a repository: the namespace's owner, administrators of the organization, and who was
-// given a permission, itself or by a team.
-func readableBy(viewer string) string {
-	return `r.namespace_id = ` + viewer + `
-		OR EXISTS (SELECT 1 FROM team t JOIN team_member m ON m.team_id = t.id AND m.account_id = ` + viewer + `
-			WHERE t.organization_id = r.namespace_id AND t.role = 1)
-		OR EXISTS (SELECT 1 FROM repository_permission p WHERE p.repo_id = r.id AND p.account_id = ` + viewer + `)
-		OR EXISTS (SELECT 1 FROM repository_permission p
-			JOIN team_member m ON m.team_id = p.team_id AND m.account_id = ` + viewer + ` WHERE p.repo_id = r.id)`
-}
-
-// ownIDs are the same repositories as a set, for when there is no other place to begin.
-func ownIDs(viewer string) string {
-	return `(SELECT x.id FROM repository x WHERE x.namespace_id = ` + viewer + ` AND x.deleted_ms IS NULL
-		UNION SELECT x.id FROM team_member m JOIN team t ON t.id = m.team_id AND t.role = 1
-			JOIN repository x ON x.namespace_id = t.organization_id AND x.deleted_ms IS NULL WHERE m.account_id = ` + viewer + `
-		UNION SELECT p.repo_id AS id FROM repository_permission p WHERE p.account_id = ` + viewer + `
-		UNION SELECT p.repo_id AS id FROM team_member m JOIN repository_permission p ON p.team_id = m.team_id WHERE m.account_id = ` + viewer + `)`
-}

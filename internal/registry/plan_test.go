@@ -16,10 +16,10 @@ func TestHotQueriesWalkNoTable(t *testing.T) {
 	d := digest.SHA256.Of(nil)
 	catalog, catalogArgs := catalogQuery(CatalogViewer{AccountID: 1}, CatalogEntry{}, 50)
 	public, publicArgs := catalogQuery(CatalogViewer{AccountID: 1, Public: true}, CatalogEntry{}, 50)
-	history, historyArgs := historyQuery(Repository{ID: 1}, TagFilter{OnlyLive: true, Page: 1, Limit: 50}, 1)
-	past, pastArgs := historyQuery(Repository{ID: 1}, TagFilter{Page: 3, Limit: 50}, 1)
-	like, likeArgs := historyQuery(Repository{ID: 1}, TagFilter{Like: "x", Page: 1, Limit: 50}, 1)
-	one, oneArgs := historyQuery(Repository{ID: 1}, TagFilter{Name: "x", Page: 1, Limit: 50}, 1)
+	history, historyArgs := historyQuery(db.SQLite, Repository{ID: 1}, TagFilter{OnlyLive: true, Page: 1, Limit: 50}, 1)
+	past, pastArgs := historyQuery(db.SQLite, Repository{ID: 1}, TagFilter{Page: 3, Limit: 50}, 1)
+	like, likeArgs := historyQuery(db.SQLite, Repository{ID: 1}, TagFilter{Like: "x", Page: 1, Limit: 50}, 1)
+	one, oneArgs := historyQuery(db.SQLite, Repository{ID: 1}, TagFilter{Name: "x", Page: 1, Limit: 50}, 1)
 	tests := []struct {
 		name, query string
 		args        []any
@@ -63,7 +63,7 @@ func TestATagPageReadsNoFurtherThanItself(t *testing.T) {
 			"all periods": {Page: 2, Limit: 20}, "live tags": {Page: 2, Limit: 20, OnlyLive: true}, "a part": {Page: 2, Limit: 20, Like: "v"},
 		} {
 			t.Run(name, func(t *testing.T) {
-				query, args := historyQuery(Repository{ID: 1}, f, 1)
+				query, args := historyQuery(database.Dialect(), Repository{ID: 1}, f, 1)
 				inner := query[strings.Index(query, "FROM (")+len("FROM (") : strings.Index(query, ") AS p\n")]
 				plan := strings.Join(explain(t, database, inner, args), "\n")
 				if strings.Contains(plan, "TEMP B-TREE") || strings.Contains(plan, "Sort  (") {

@@ -44,7 +44,7 @@ func (r *Registry) TagHistory(ctx context.Context, repo Repository, f TagFilter)
 	}
 	f.Limit = min(f.Limit, maxPage)
 	now := r.now()
-	query, args := historyQuery(repo, f, now)
+	query, args := historyQuery(r.db.Dialect(), repo, f, now)
 	found, err := r.db.Query(ctx, query, args...)
 	if err != nil {
 		return nil, false, err
@@ -78,7 +78,7 @@ func (r *Registry) TagHistory(ctx context.Context, repo Repository, f TagFilter)
 // historyQuery puts live and ended periods together. The API pages by number, so this is the one list with an offset.
 // What is skipped and what is shown is chosen on two indexes that hold all it takes, each read in the page's order and
 // no further than the page; only the page's own rows are looked up.
-func historyQuery(repo Repository, f TagFilter, now int64) (string, []any) {
+func historyQuery(d db.Dialect, repo Repository, f TagFilter, now int64) (string, []any) {
 	args := []any{repo.ID, f.Limit + 1, (int64(f.Page) - 1) * int64(f.Limit)}
 	param := func(v any) string {
 		args = append(args, v)
@@ -89,7 +89,11 @@ func historyQuery(repo Repository, f TagFilter, now int64) (string, []any) {
 		where += ` AND name = ` + param(f.Name)
 	}
 	if f.Like != "" {
-		where += ` AND LOWER(name) LIKE ` + param("%"+likeEscape(strings.ToLower(f.Like))+"%") + ` ESCAPE '\'`
+		column := `LOWER(name)`
+		if d == db.SQLite { // its LIKE ignores the case of ASCII letters, and no tag has others
+			column = `name`
+		}
+		where += ` AND ` + column + ` LIKE ` + param("%"+likeEscape(strings.ToLower(f.Like))+"%") + ` ESCAPE '\'`
 	}
 	page := `SELECT name, start_ms, 1 AS live FROM tag` + where + ` AND (expires_ms IS NULL OR expires_ms > ` + param(now) + `)`
 	if !f.OnlyLive { // the conditions stand outside, or PostgreSQL sorts both tables instead of merging their indexes
