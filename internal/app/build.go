@@ -265,7 +265,7 @@ func (i *installation) restOptions(s *parts) rest.Options {
 		Audit: s.log, Exports: s.exports, AuditLogins: c.ActionLog.Logins, AuditLoginFailures: c.ActionLog.LoginFailures,
 		LogExport: c.ActionLog.Export, LogCounts: c.ActionLog.Counts,
 		OAuth:           oauth.New(oauth.Options{DB: s.db, Identity: s.identity, Audit: s.log, MaxTokens: c.Accounts.MaxApplicationTokens, Clock: i.seams.now}),
-		ChangeTagWindow: c.Tags.ChangeWindow, RequireTeamInvite: c.Accounts.RequireTeamInvite, AssignTokens: c.Accounts.AssignTokens,
+		ChangeTagWindow: c.Tags.ChangeWindow, TagWindows: c.Tags.WindowChoices, RequireTeamInvite: c.Accounts.RequireTeamInvite, AssignTokens: c.Accounts.AssignTokens,
 		Keys: s.tokens, Size: s.content, Events: s.events, UserEvents: c.Server.UserEvents,
 		Config: i.view(), ConfigDump: c.Accounts.ConfigDump, RecoveryMode: c.Server.RecoveryMode, SparseIndex: c.Registry.SparseIndex,
 		HealthDebug: c.Server.HealthDebug, Changes: changes, Shutdown: s.stop,

@@ -1,6 +1,7 @@
 package overview
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/longshore-registry/longshore/internal/db"
@@ -55,16 +56,18 @@ func (n needle) inside(a *arguments, column string) string {
 }
 
 // ids is a subquery of the ids of a sort's names with the needle: those that begin with it, in order, and those that
-// have it anywhere. Each half reads an index, and stops at maxMatches rows that also fulfil the condition shown on x. It
-// is the one place that knows how the databases look for parts of names.
-func (n needle) ids(a *arguments, dialect db.Dialect, c corpus, shown string) string {
+// have it anywhere. Each half reads an index, and stops at maxMatches rows that also fulfil the condition shown on x. At
+// least as many as are wanted are the best that there are. It is the one place that knows how the databases look for parts of names.
+func (n needle) ids(a *arguments, dialect db.Dialect, c corpus, shown string, wanted int) string {
 	from, to := n.bounds()
-	limit := a.add(maxMatches)
+	limit := strconv.Itoa(maxMatches)
 	begin := `SELECT id FROM (SELECT x.id FROM ` + c.table + ` x WHERE ` + qualify(c.where) + ` AND x.name >= ` + a.add(from) + ` AND x.name < ` + a.add(to) +
 		` AND ` + shown + ` ORDER BY x.name LIMIT ` + limit + `) AS beginning`
 	if len(n) < minPart {
 		return begin
 	}
+	// A beginning fits better than a part: where there are enough of them, parts are not looked for.
+	shown += ` AND (SELECT COUNT(*) FROM (` + begin + `) AS enough) < ` + strconv.Itoa(wanted)
 	if dialect == db.PostgreSQL {
 		return begin + ` UNION SELECT id FROM (SELECT x.id FROM ` + c.table + ` x WHERE ` + qualify(c.where) + ` AND ` + n.inside(a, "x.name") +
 			` AND ` + shown + ` LIMIT ` + limit + `) AS anywhere`

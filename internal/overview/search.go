@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -93,9 +94,9 @@ func (r *Reader) findRepositories(s Seeker, n needle, offset, limit int, now tim
 			` AND ` + visible + ` AND ` + repositoryShown
 	}
 	open := func(c corpus, visible string) {
-		parts = append(parts, n.ids(a, r.db.Dialect(), c, repositoryShown))
+		parts = append(parts, n.ids(a, r.db.Dialect(), c, repositoryShown, offset+limit))
 		if nested {
-			parts = append(parts, `SELECT id FROM (`+within("repository x", visible)+` ORDER BY x.name LIMIT `+a.add(maxMatches)+`) AS within`)
+			parts = append(parts, `SELECT id FROM (`+within("repository x", visible)+` ORDER BY x.name LIMIT `+strconv.Itoa(maxMatches)+`) AS within`)
 		}
 	}
 	if s.AllRepositories {
@@ -123,7 +124,7 @@ func (r *Reader) findRepositories(s Seeker, n needle, offset, limit int, now tim
 			` + popularitySince(a, "found.id", now) + `
 		FROM (SELECT x.id, x.namespace_id, x.name, x.description, x.visibility, x.kind, ` + rank + ` AS rank
 			FROM (` + strings.Join(parts, " UNION ") + `) AS f JOIN repository x ON x.id = f.id JOIN account n ON n.id = x.namespace_id
-			ORDER BY rank DESC, n.name, x.name LIMIT ` + a.add(limit) + ` OFFSET ` + a.add(offset) + `) AS found
+			ORDER BY rank DESC, n.name, x.name LIMIT ` + strconv.Itoa(limit) + ` OFFSET ` + a.add(offset) + `) AS found
 		JOIN account n ON n.id = found.namespace_id
 		ORDER BY found.rank DESC, n.name, found.name`, a.values
 }
@@ -146,9 +147,9 @@ func (r *Reader) findPeople(n needle, exact bool, limit int) (string, []any) {
 	if exact {
 		return accountColumns + `3 FROM account x WHERE x.deleted_ms IS NULL AND x.enabled = 1 AND x.kind IN (1, 2) AND x.name = ` + a.add(string(n)), a.values
 	}
-	ids := n.ids(a, r.db.Dialect(), people, "x.enabled = 1")
+	ids := n.ids(a, r.db.Dialect(), people, "x.enabled = 1", limit)
 	return accountColumns + n.rank(a, "x.name") + ` AS rank FROM (` + ids + `) AS f JOIN account x ON x.id = f.id
-		ORDER BY rank DESC, x.name LIMIT ` + a.add(limit), a.values
+		ORDER BY rank DESC, x.name LIMIT ` + strconv.Itoa(limit), a.values
 }
 
 // namespacesOf are the namespaces whose teams and robots an account sees: its own, and its organizations'.
@@ -172,7 +173,7 @@ func (r *Reader) findRobots(s Seeker, namespaceID int64, n needle, limit int) (s
 	var from string
 	switch {
 	case s.AllNamespaces && namespaceID == 0:
-		from = `(` + n.ids(a, r.db.Dialect(), allRobots, "x.enabled = 1") + `) AS f JOIN account x ON x.id = f.id`
+		from = `(` + n.ids(a, r.db.Dialect(), allRobots, "x.enabled = 1", limit) + `) AS f JOIN account x ON x.id = f.id`
 	case s.AllNamespaces:
 		from = `account x`
 	default:
@@ -182,7 +183,7 @@ func (r *Reader) findRobots(s Seeker, namespaceID int64, n needle, limit int) (s
 	if namespaceID != 0 {
 		where += ` AND x.owner_id = ` + a.add(namespaceID)
 	}
-	return accountColumns + n.rank(a, "x.name") + ` AS rank FROM ` + from + where + ` ORDER BY rank DESC, x.name LIMIT ` + a.add(limit), a.values
+	return accountColumns + n.rank(a, "x.name") + ` AS rank FROM ` + from + where + ` ORDER BY rank DESC, x.name LIMIT ` + strconv.Itoa(limit), a.values
 }
 
 func (r *Reader) accounts(ctx context.Context, query string, args []any) ([]FoundAccount, error) {
@@ -235,7 +236,7 @@ func (r *Reader) findTeams(s Seeker, organizationID int64, n needle, limit int) 
 	var from string
 	switch {
 	case s.AllNamespaces && organizationID == 0:
-		from = `(` + n.ids(a, r.db.Dialect(), allTeams, "1 = 1") + `) AS f JOIN team x ON x.id = f.id`
+		from = `(` + n.ids(a, r.db.Dialect(), allTeams, "1 = 1", limit) + `) AS f JOIN team x ON x.id = f.id`
 	case s.AllNamespaces:
 		from = `team x`
 	default:
@@ -247,5 +248,5 @@ func (r *Reader) findTeams(s Seeker, organizationID int64, n needle, limit int) 
 	}
 	return `SELECT x.name, o.id, o.kind, o.name, o.email, ` + n.rank(a, "x.name") + ` AS rank FROM ` + from + `
 		JOIN account o ON o.id = x.organization_id AND o.deleted_ms IS NULL AND o.enabled = 1` + where + `
-		ORDER BY rank DESC, x.name, o.name LIMIT ` + a.add(limit), a.values
+		ORDER BY rank DESC, x.name, o.name LIMIT ` + strconv.Itoa(limit), a.values
 }

@@ -2,6 +2,7 @@ package overview
 
 import (
 	"context"
+	"strconv"
 )
 
 const (
@@ -47,10 +48,10 @@ func (r *Reader) view(ctx context.Context, f Filter, after Position) (v view, er
 // JOIN is one that SQLite reads from the left, else it begins with the namespace.
 func (f Filter) given() (string, []any) {
 	a := &arguments{}
-	viewer, namespace, most := a.add(f.ViewerID), a.add(f.NamespaceID), a.add(fewGiven+1)
+	viewer, namespace := a.add(f.ViewerID), a.add(f.NamespaceID)
 	return `SELECT CASE WHEN ` + ruledBy("n.id", viewer) + ` THEN 1 ELSE 0 END,
 			(SELECT COUNT(*) FROM (SELECT r.id FROM (` + givenIDs(viewer) + `) AS given CROSS JOIN repository r
-				WHERE r.id = given.id AND r.namespace_id = n.id LIMIT ` + most + `) AS few)
+				WHERE r.id = given.id AND r.namespace_id = n.id LIMIT ` + strconv.Itoa(fewGiven+1) + `) AS few)
 		FROM account n WHERE n.id = ` + namespace, a.values
 }
 
@@ -61,7 +62,7 @@ func (f Filter) ruled(after Position) (string, []any) {
 	return `SELECT ruled.id FROM (SELECT CAST(` + viewer + ` AS BIGINT) AS id
 			UNION SELECT t.organization_id FROM team_member m JOIN team t ON t.id = m.team_id AND t.role = 1 WHERE m.account_id = ` + viewer + `) AS ruled
 		WHERE ruled.id >= ` + a.add(after.NamespaceID) + ` AND EXISTS (SELECT 1 FROM repository r WHERE r.namespace_id = ruled.id AND r.deleted_ms IS NULL)
-		ORDER BY ruled.id LIMIT ` + a.add(fewRuled+1), a.values
+		ORDER BY ruled.id LIMIT ` + strconv.Itoa(fewRuled+1), a.values
 }
 
 // readableBy is who may read a repository: who sees all of its namespace, and who was given a permission, itself or by a

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"github.com/longshore-registry/longshore/internal/db"
@@ -79,13 +80,14 @@ func (r *Registry) TagHistory(ctx context.Context, repo Repository, f TagFilter)
 // What is skipped and what is shown is chosen on two indexes that hold all it takes, each read in the page's order and
 // no further than the page; only the page's own rows are looked up.
 func historyQuery(d db.Dialect, repo Repository, f TagFilter, now int64) (string, []any) {
-	args := []any{repo.ID, f.Limit + 1, (int64(f.Page) - 1) * int64(f.Limit)}
+	args := []any{repo.ID}
 	param := func(v any) string {
 		args = append(args, v)
 		return values(len(args), 1)
 	}
-	where := ` WHERE repo_id = $1`
+	where, start := ` WHERE repo_id = $1`, `start_ms`
 	if f.Name != "" {
+		start = `start_ms + 0` // a name has one live period: PostgreSQL must not look for it along the index of all starts
 		where += ` AND name = ` + param(f.Name)
 	}
 	if f.Like != "" {
@@ -95,13 +97,16 @@ func historyQuery(d db.Dialect, repo Repository, f TagFilter, now int64) (string
 		}
 		where += ` AND ` + column + ` LIKE ` + param("%"+likeEscape(strings.ToLower(f.Like))+"%") + ` ESCAPE '\'`
 	}
-	page := `SELECT name, start_ms, 1 AS live FROM tag` + where + ` AND (expires_ms IS NULL OR expires_ms > ` + param(now) + `)`
+	page := `SELECT name, ` + start + ` AS start_ms, 1 AS live FROM tag` + where + ` AND (expires_ms IS NULL OR expires_ms > ` + param(now) + `)`
 	if !f.OnlyLive { // the conditions stand outside, or PostgreSQL sorts both tables instead of merging their indexes
 		args = args[:len(args)-1]
-		page = `SELECT name, start_ms, live FROM (SELECT repo_id, name, start_ms, 1 AS live FROM tag
+		page = `SELECT name, start_ms, live FROM (SELECT repo_id, name, ` + start + ` AS start_ms, 1 AS live FROM tag
 			UNION ALL SELECT repo_id, name, start_ms, 0 AS live FROM tag_history) AS periods` + where
 	}
-	page += ` ORDER BY start_ms DESC, name DESC LIMIT $2 OFFSET $3`
+	page += ` ORDER BY start_ms DESC, name DESC LIMIT ` + strconv.Itoa(f.Limit+1)
+	if f.Page > 1 { // PostgreSQL's plans assume a tenth of the table of a limit or offset that is a parameter
+		page += ` OFFSET ` + param((int64(f.Page)-1)*int64(f.Limit))
+	}
 	return `SELECT p.name, p.start_ms, CASE WHEN p.live = 1 THEN t.expires_ms ELSE h.end_ms END, p.live, COALESCE(t.flags, h.flags),
 			m.digest, m.media_type, m.kind, m.layers_size
 		FROM (` + page + `) AS p

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/longshore-registry/longshore/internal/access"
 	"github.com/longshore-registry/longshore/internal/identity"
@@ -38,7 +37,7 @@ type updateUserInput struct {
 		Password       *string  `json:"password,omitempty" maxLength:"1024" doc:"ends all sessions but this one"`
 		InvoiceEmail   *bool    `json:"invoice_email,omitempty"`
 		Email          *string  `json:"email,omitempty" maxLength:"254" doc:"takes effect when it is confirmed, if the registry sends mail"`
-		TagExpirationS *int64   `json:"tag_expiration_s,omitempty" minimum:"0" maximum:"3153600000" doc:"seconds"`
+		TagExpirationS *int64   `json:"tag_expiration_s,omitempty" minimum:"0" doc:"seconds, one of TAG_EXPIRATION_OPTIONS; ignored where FEATURE_CHANGE_TAG_EXPIRATION is off"`
 		Username       *string  `json:"username,omitempty" maxLength:"255"`
 		InvoiceAddress nullable `json:"invoice_email_address,omitempty"`
 		GivenName      nullable `json:"given_name,omitempty"`
@@ -90,9 +89,9 @@ func (a *API) userChanges(ctx context.Context, who identity.Account, in *updateU
 	if b.Email != nil && *b.Email != who.Email {
 		c.Email = b.Email
 	}
-	if b.TagExpirationS != nil {
-		window := time.Duration(*b.TagExpirationS) * time.Second
-		c.TagWindow = &window
+	var err error
+	if c.TagWindow, err = a.tagWindow(b.TagExpirationS); err != nil {
+		return c, err
 	}
 	if b.Username != nil {
 		own, err := a.options.Identity.Details(ctx, who.ID)

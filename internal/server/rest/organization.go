@@ -152,19 +152,9 @@ func (a *API) organizationTeams(ctx context.Context, c *Call, o identity.Account
 	for _, t := range teams {
 		view.OrderedTeams = append(view.OrderedTeams, t.Name)
 		view.Teams[t.Name] = teamView{
-			Name: t.Name, Description: t.Description, Role: teamRoleName(t.Role), Avatar: newAvatar(t.Name, "", "team"),
+			Name: t.Name, Description: t.Description, Role: t.Role.String(), Avatar: newAvatar(t.Name, "", "team"),
 			CanView: admin || t.Mine, RepoCount: t.Repositories, MemberCount: t.Members,
 		}
 	}
 	return view, nil
-}
-
-func teamRoleName(r identity.TeamRole) string {
-	switch r {
-	case identity.TeamAdmin:
-		return "admin"
-	case identity.TeamCreator:
-		return "creator"
-	}
-	return "member"
 }

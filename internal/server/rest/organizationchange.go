@@ -3,7 +3,6 @@ package rest
 import (
 	"context"
 	"encoding/json"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -40,7 +39,7 @@ type changeOrganizationInput struct {
 		ContactEmail   nullable `json:"contact_email,omitempty" doc:"wins over email; null or empty removes the address"`
 		InvoiceEmail   *bool    `json:"invoice_email,omitempty"`
 		InvoiceAddress nullable `json:"invoice_email_address,omitempty"`
-		TagExpirationS *int64   `json:"tag_expiration_s,omitempty" minimum:"0" maximum:"2147483647" doc:"ignored where FEATURE_CHANGE_TAG_EXPIRATION is off"`
+		TagExpirationS *int64   `json:"tag_expiration_s,omitempty" minimum:"0" doc:"seconds, one of TAG_EXPIRATION_OPTIONS; ignored where FEATURE_CHANGE_TAG_EXPIRATION is off"`
 	}
 }
 
@@ -53,9 +52,9 @@ func (a *API) changeOrganization(ctx context.Context, c *Call, in *changeOrganiz
 	if b.InvoiceAddress.Sent {
 		change.InvoiceAddress = &b.InvoiceAddress.Text
 	}
-	if b.TagExpirationS != nil && a.options.ChangeTagWindow {
-		window := time.Duration(*b.TagExpirationS) * time.Second
-		change.TagWindow = &window
+	var err error
+	if change.TagWindow, err = a.tagWindow(b.TagExpirationS); err != nil {
+		return nil, err
 	}
 	if err := a.options.Identity.ChangeOrganization(ctx, c.Organization.ID, change); err != nil {
 		return nil, asInvalid(err)

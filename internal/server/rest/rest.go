@@ -71,10 +71,11 @@ type Options struct {
 
 	PublicNamespaces []string // PUBLIC_NAMESPACES
 
-	ChangeTagWindow   bool    // FEATURE_CHANGE_TAG_EXPIRATION: namespaces choose how long deleted tags can be restored
-	Inviter           Inviter // sends invitations to teams; nil when no mail is sent, and then there are none
-	AssignTokens      bool    // FEATURE_ASSIGN_OAUTH_TOKEN: administrators offer tokens to users
-	RequireTeamInvite bool    // FEATURE_REQUIRE_TEAM_INVITE: with an Inviter, new members are asked first
+	ChangeTagWindow   bool            // FEATURE_CHANGE_TAG_EXPIRATION: namespaces choose how long deleted tags can be restored
+	TagWindows        []time.Duration // TAG_EXPIRATION_OPTIONS: from these; none, and nothing can be chosen
+	Inviter           Inviter         // sends invitations to teams; nil when no mail is sent, and then there are none
+	AssignTokens      bool            // FEATURE_ASSIGN_OAUTH_TOKEN: administrators offer tokens to users
+	RequireTeamInvite bool            // FEATURE_REQUIRE_TEAM_INVITE: with an Inviter, new members are asked first
 
 	Mirror       bool // FEATURE_REPO_MIRROR
 	PurgeTags    bool // PERMANENTLY_DELETE_TAGS

@@ -51,7 +51,7 @@ func (a *API) putTeam(ctx context.Context, c *Call, in *putTeamInput) (*putTeamO
 	}
 	out := &putTeamOutput{}
 	out.Body.Name, out.Body.Description, out.Body.CanView = t.Name, t.Description, true
-	out.Body.Role, out.Body.Avatar, out.Body.NewTeam = teamRoleName(t.Role), newAvatar(t.Name, "", "team"), created
+	out.Body.Role, out.Body.Avatar, out.Body.NewTeam = t.Role.String(), newAvatar(t.Name, "", "team"), created
 	return out, nil
 }
 

@@ -92,7 +92,7 @@ func newWorld(t testing.TB, d *db.DB, change ...func(*settings)) *world {
 		policy:  access.Policy{AnonymousAccess: true, SuperUsersEnabled: true, SuperUsers: []string{"root"}},
 		account: identity.Options{DB: d, SecretKey: "a secret key", DatabaseSecretKey: "another secret key", BcryptCost: 4, Clock: w.clock},
 		options: Options{Secret: []byte("a secret key"), Clock: w.clock, Version: "test", FreshLogin: 10 * time.Minute, XHROnly: true,
-			UserEvents: true, DirectLogin: true, DatabaseAuth: true, ChangeTagWindow: true, AssignTokens: true, AuditLogins: true, LogExport: true, LogCounts: true, Cookie: Cookie{Persistent: true},
+			UserEvents: true, DirectLogin: true, DatabaseAuth: true, ChangeTagWindow: true, TagWindows: []time.Duration{0, 24 * time.Hour, 14 * 24 * time.Hour}, AssignTokens: true, AuditLogins: true, LogExport: true, LogCounts: true, Cookie: Cookie{Persistent: true},
 			Registration: Registration{Open: true}, AppTokens: true, Mirror: true, PurgeTags: true, PartialNames: true},
 	}
 	for _, fn := range change {
