@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"strconv"
 	"strings"
 
 	"github.com/longshore-registry/longshore/internal/db"
@@ -80,7 +79,7 @@ func (r *Registry) TagHistory(ctx context.Context, repo Repository, f TagFilter)
 // What is skipped and what is shown is chosen on two indexes that hold all it takes, each read in the page's order and
 // no further than the page; only the page's own rows are looked up.
 func historyQuery(d db.Dialect, repo Repository, f TagFilter, now int64) (string, []any) {
-	args := []any{repo.ID}
+	args := []any{repo.ID, f.Limit + 1, (int64(f.Page) - 1) * int64(f.Limit)}
 	param := func(v any) string {
 		args = append(args, v)
 		return values(len(args), 1)
@@ -103,10 +102,7 @@ func historyQuery(d db.Dialect, repo Repository, f TagFilter, now int64) (string
 		page = `SELECT name, start_ms, live FROM (SELECT repo_id, name, ` + start + ` AS start_ms, 1 AS live FROM tag
 			UNION ALL SELECT repo_id, name, start_ms, 0 AS live FROM tag_history) AS periods` + where
 	}
-	page += ` ORDER BY start_ms DESC, name DESC LIMIT ` + strconv.Itoa(f.Limit+1)
-	if f.Page > 1 { // PostgreSQL's plans assume a tenth of the table of a limit or offset that is a parameter
-		page += ` OFFSET ` + param((int64(f.Page)-1)*int64(f.Limit))
-	}
+	page += ` ORDER BY start_ms DESC, name DESC LIMIT $2 OFFSET $3`
 	return `SELECT p.name, p.start_ms, CASE WHEN p.live = 1 THEN t.expires_ms ELSE h.end_ms END, p.live, COALESCE(t.flags, h.flags),
 			m.digest, m.media_type, m.kind, m.layers_size
 		FROM (` + page + `) AS p
