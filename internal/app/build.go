@@ -14,6 +14,7 @@ import (
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/identity"
 	"github.com/longshore-registry/longshore/internal/identity/bearer"
+	"github.com/longshore-registry/longshore/internal/identity/federated"
 	"github.com/longshore-registry/longshore/internal/mail"
 	"github.com/longshore-registry/longshore/internal/oauth"
 	"github.com/longshore-registry/longshore/internal/outbound"
@@ -188,14 +189,10 @@ func (i *installation) names() registry.NameOptions {
 
 func (i *installation) buildServers(_ context.Context, s *parts) error {
 	c := i.config
-	audience := c.Server.Hostname
-	if audience == "" {
-		audience = defaultAudience
-	}
 	v2, err := distribution.New(distribution.Options{
 		Registry: s.registry, Content: s.content, Access: s.access, Identity: s.identity, Tokens: s.tokens, Audit: s.log, Events: s.events,
 		AuditLogins: c.ActionLog.Logins, AuditLoginFailures: c.ActionLog.LoginFailures,
-		Service: audience, Names: i.names(), RecoveryMode: c.Server.RecoveryMode, AdvertiseV2: c.Registry.Advertised,
+		Service: i.audience(), Names: i.names(), RecoveryMode: c.Server.RecoveryMode, AdvertiseV2: c.Registry.Advertised,
 		BlacklistV2: c.Registry.BlockedDockers, PublicCatalog: c.Registry.PublicCatalog, ReferrersAPI: c.Registry.Referrers,
 		SparseIndex: c.Registry.SparseIndex, CreatePublic: !c.Push.PrivateRepositories,
 		PageSize: c.Registry.PageSize, Clock: i.seams.now, Log: i.log,
@@ -221,6 +218,27 @@ func (i *installation) buildServers(_ context.Context, s *parts) error {
 	return nil
 }
 
+// audience is whom registry tokens are for.
+func (i *installation) audience() string {
+	if i.config.Server.Hostname == "" {
+		return defaultAudience
+	}
+	return i.config.Server.Hostname
+}
+
+// federation checks the tokens of issuers that robots trust.
+func (i *installation) federation() *federated.Verifier {
+	const patience, longest = 10 * time.Second, 1 << 20 // of a call, and bytes of its answer
+	c := i.config
+	audiences := append([]string{i.audience()}, c.Accounts.FederationAudiences...)
+	if c.Server.Hostname != "" {
+		audiences = append(audiences, i.links())
+	}
+	return federated.New(federated.Options{
+		Client: outbound.Bounded(outbound.New(c.ActionLog.InnerHosts).Client(patience), longest), Audiences: audiences, Clock: i.seams.now, Log: i.log,
+	})
+}
+
 // buildMail makes what sends mails and answers the links in them, where mail is configured.
 func (i *installation) buildMail(s *parts) (err error) {
 	c := i.config.Mail
@@ -234,7 +252,7 @@ func (i *installation) buildMail(s *parts) (err error) {
 	if err != nil {
 		return err
 	}
-	s.mailLinks, err = maillink.New(maillink.Options{Identity: s.identity, Mail: s.mail, ReadOnly: i.config.Server.ReadOnly})
+	s.mailLinks, err = maillink.New(maillink.Options{Identity: s.identity, Registry: s.registry, Mail: s.mail, ReadOnly: i.config.Server.ReadOnly})
 	return err
 }
 
@@ -266,9 +284,10 @@ func (i *installation) restOptions(s *parts) rest.Options {
 		LogExport: c.ActionLog.Export, LogCounts: c.ActionLog.Counts,
 		OAuth:           oauth.New(oauth.Options{DB: s.db, Identity: s.identity, Audit: s.log, MaxTokens: c.Accounts.MaxApplicationTokens, Clock: i.seams.now}),
 		ChangeTagWindow: c.Tags.ChangeWindow, TagWindows: c.Tags.WindowChoices, RequireTeamInvite: c.Accounts.RequireTeamInvite, AssignTokens: c.Accounts.AssignTokens,
-		Keys: s.tokens, Size: s.content, Events: s.events, UserEvents: c.Server.UserEvents,
+		Keys: s.tokens, Service: i.audience(), Size: s.content, Events: s.events, UserEvents: c.Server.UserEvents,
 		Config: i.view(), ConfigDump: c.Accounts.ConfigDump, RecoveryMode: c.Server.RecoveryMode, SparseIndex: c.Registry.SparseIndex,
-		HealthDebug: c.Server.HealthDebug, Changes: changes, Shutdown: s.stop,
+		DirectApplications: c.Accounts.DirectApplications,
+		HealthDebug:        c.Server.HealthDebug, Changes: changes, Shutdown: s.stop,
 		Mirror: c.Registry.Mirror, PurgeTags: c.Tags.Purge, Immutable: c.Tags.Immutable, PartialNames: c.Accounts.FindByPart,
 		PullStatistics: c.Tags.CountPulls,
 	}

@@ -124,6 +124,7 @@ type Accounts struct {
 	RestrictedWhitelist   []string // except these
 	RobotsOff             bool
 	RobotsWhitelist       []string // work although robots are off
+	FederationAudiences   []string // what else a token that speaks for a robot may be meant for
 	AnonymousAccess       bool
 	ConfigDump            bool // superusers read the configuration through the API
 	Initialize            bool // POST /api/v1/user/initialize on an empty database
@@ -134,10 +135,11 @@ type Accounts struct {
 	Rename                bool // users change their names
 	Metadata              bool // users keep name, company and place
 	PublicNamespaces      []string
-	RequireTeamInvite     bool // new members of a team are invited, where mail is sent
-	AssignTokens          bool // organization administrators offer OAuth tokens to users
-	MaxApplicationTokens  int  // of an OAuth application; 0: any number
-	FindByPart            bool // search finds users by a part of their name
+	RequireTeamInvite     bool     // new members of a team are invited, where mail is sent
+	AssignTokens          bool     // organization administrators offer OAuth tokens to users
+	DirectApplications    []string // client ids that a program authorizes with a user's password
+	MaxApplicationTokens  int      // of an OAuth application; 0: any number
+	FindByPart            bool     // search finds users by a part of their name
 	TrackLastAccess       bool
 	LastAccessEvery       time.Duration
 }

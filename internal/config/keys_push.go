@@ -65,7 +65,7 @@ func protocolKeys() []Key {
 			"Further beginnings of label keys that the API refuses."),
 		warns("WEBHOOK_HOSTNAME_BLACKLIST", texts(), "[]", "Hosts that webhooks must not call."),
 		used("SSRF_ALLOWED_HOSTS", texts(), "[]", func(c *Config) *[]string { return &c.ActionLog.InnerHosts },
-			"Inner hosts that log export may call although they are inside: names, addresses, networks.", since("3.17")),
+			"Hosts that log export and robot federation may call although they are inside: names, addresses, networks.", since("3.17")),
 	}
 }
 

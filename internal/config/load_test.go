@@ -30,7 +30,7 @@ func TestWithoutAFileTheDefaultsAreInEffect(t *testing.T) {
 			UnapprovedKeyLife: day, ExpiredKeyLife: 7 * day, UserEvents: true},
 		TLS:      TLS{Protocols: []string{"TLSv1.2", "TLSv1.3"}},
 		Database: Database{ConnectTimeout: 10 * time.Second},
-		Accounts: Accounts{SuperUsersOn: true, SuperUsers: []string{}, ReadOnlySuperUsers: []string{}, RobotsWhitelist: []string{}, AnonymousAccess: true,
+		Accounts: Accounts{SuperUsersOn: true, SuperUsers: []string{}, ReadOnlySuperUsers: []string{}, RobotsWhitelist: []string{}, FederationAudiences: []string{}, DirectApplications: []string{}, AnonymousAccess: true,
 			PublicNamespaces: []string{}, RequireTeamInvite: true, AssignTokens: true, FindByPart: true, TrackLastAccess: true, LastAccessEvery: time.Minute,
 			Registration: true, BlockedDomains: []string{}},
 		Login:   Login{Direct: true, AppTokens: true, TokenMaxAge: 3660 * time.Second, CodeLife: 30 * time.Minute},

@@ -21,6 +21,62 @@ type TrustRule struct {
 	Subject string `json:"subject"`
 }
 
+// TokenVerifier checks tokens of OpenID Connect issuers. Verify gives the rule under which a token speaks; a refusal is
+// Unauthenticated, with the code Unproven while nobody has shown that the token comes from the rule's issuer.
+type TokenVerifier interface {
+	Verify(ctx context.Context, token string, rules []TrustRule) (TrustRule, error)
+}
+
+// Unproven is the code of a TokenVerifier's refusal whose reason must not be told: it would say which rules there are.
+const Unproven = "UNPROVEN"
+
+// Federated is the robot for which an issuer's token speaks, and under which of its rules. It is Unauthenticated, with
+// one text, for an unknown robot, one without such a rule, and a token that the issuer did not sign.
+func (s *Service) Federated(ctx context.Context, robot, token string) (Principal, TrustRule, error) {
+	if s.options.Federation == nil || !storable(robot) {
+		return Principal{}, TrustRule{}, wrongRobot(robot)
+	}
+	rules, err := s.trustRules(ctx, robot)
+	if err != nil {
+		return Principal{}, TrustRule{}, err
+	}
+	rule, err := s.options.Federation.Verify(ctx, token, rules)
+	if problem.HasCode(err, Unproven) {
+		return Principal{}, TrustRule{}, problem.Wrap(err, problem.Unauthenticated, "%s", problem.From(wrongRobot(robot)).Message)
+	}
+	if err != nil {
+		return Principal{}, TrustRule{}, err
+	}
+	p, err := s.Resolve(ctx, RobotToken, robot)
+	if err != nil {
+		return Principal{}, TrustRule{}, err
+	}
+	s.uses.record(proof{credential: RobotToken, reference: robot})
+	return p, rule, nil
+}
+
+// trustRules are those of a robot by its full name; none for a robot that does not exist.
+func (s *Service) trustRules(ctx context.Context, robot string) ([]TrustRule, error) {
+	var stored string
+	err := s.read.QueryRow(ctx, `SELECT COALESCE(t.federation, '[]')`+robotTables+`
+		WHERE a.name = $1 AND a.kind = 3 AND a.deleted_ms IS NULL`, robot).Scan(&stored)
+	if errors.Is(err, db.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look up the federation of robot %q: %w", robot, err)
+	}
+	return readTrustRules(robot, stored)
+}
+
+func readTrustRules(robot, stored string) ([]TrustRule, error) {
+	rules := []TrustRule{}
+	if err := json.Unmarshal([]byte(stored), &rules); err != nil {
+		return nil, fmt.Errorf("read the federation of robot %q: %w", robot, err)
+	}
+	return rules, nil
+}
+
 // RobotFederation gives a robot's trust rules; an unknown robot is Invalid as in Robot.
 func (s *Service) RobotFederation(ctx context.Context, owner Account, short string) ([]TrustRule, error) {
 	name := RobotName(owner.Name, short)
@@ -33,14 +89,11 @@ func (s *Service) RobotFederation(ctx context.Context, owner Account, short stri
 	if err != nil {
 		return nil, fmt.Errorf("look up the federation of robot %q: %w", name, err)
 	}
-	rules := []TrustRule{}
-	if err := json.Unmarshal([]byte(stored), &rules); err != nil {
-		return nil, fmt.Errorf("read the federation of robot %q: %w", name, err)
-	}
-	return rules, nil
+	return readTrustRules(name, stored)
 }
 
-// SetRobotFederation replaces a robot's trust rules; none ends its federation. It is Invalid for an incomplete or
+// SetRobotFederation replaces a robot's trust rules; none ends its federation. Registry tokens that the robot has stop
+// working. It is Invalid for an incomplete or
 // repeated rule, an issuer that is no URL, and an unknown robot.
 func (s *Service) SetRobotFederation(ctx context.Context, owner Account, short string, rules []TrustRule) error {
 	if err := checkTrustRules(rules); err != nil {
@@ -62,6 +115,10 @@ func (s *Service) SetRobotFederation(ctx context.Context, owner Account, short s
 		if err != nil {
 			return err
 		}
+		// Whoever has come in under a rule that is gone must not stay in.
+		if _, err := tx.Exec(ctx, `UPDATE account SET access_rev = access_rev + 1 WHERE id = $1`, id); err != nil {
+			return fmt.Errorf("set the federation of robot %d: %w", id, err)
+		}
 		n, err := tx.Exec(ctx, `UPDATE robot_token SET federation = $1 WHERE account_id = $2`, string(stored), id)
 		if err != nil {
 			return fmt.Errorf("set the federation of robot %d: %w", id, err)
@@ -69,6 +126,7 @@ func (s *Service) SetRobotFederation(ctx context.Context, owner Account, short s
 		if n == 0 {
 			return problem.New(problem.Invalid, "The robot has no token yet: regenerate it before it can be federated")
 		}
+		s.changed(tx)
 		return s.logTx(ctx, tx, kind, owner.ID, metadata)
 	})
 }

@@ -195,6 +195,22 @@ type invitation struct {
 	email        sql.NullString
 }
 
+// Invitation is where the invitation of a code leads, for the user that it is meant for; it is Invalid like AcceptInvite.
+func (s *Service) Invitation(ctx context.Context, code string, userID int64) (AcceptedInvite, error) {
+	user, err := s.AccountByID(ctx, userID)
+	if err != nil {
+		return AcceptedInvite{}, err
+	}
+	i, err := invitationTx(ctx, s.read, code)
+	if err == nil {
+		err = i.isFor(user)
+	}
+	if err != nil {
+		return AcceptedInvite{}, err
+	}
+	return AcceptedInvite{i.organization, i.team.Name}, nil
+}
+
 // AcceptInvite makes a user a member of the team that an invitation's code is for. It is Invalid for a code that is
 // unknown or was meant for somebody else.
 func (s *Service) AcceptInvite(ctx context.Context, code string, userID int64) (AcceptedInvite, error) {
@@ -259,12 +275,12 @@ func (s *Service) useInviteTx(ctx context.Context, tx db.Tx, kind string, i invi
 	return s.logTx(ctx, tx, kind, i.team.OrganizationID, map[string]any{"member": user.Name, "team": i.team.Name, "inviter": i.inviter})
 }
 
-func invitationTx(ctx context.Context, tx db.Tx, code string) (invitation, error) {
+func invitationTx(ctx context.Context, q db.Queryer, code string) (invitation, error) {
 	var i invitation
 	if code == "" || !storable(code) || strings.HasPrefix(code, hashedInvite) {
 		return i, unknownInvite()
 	}
-	err := tx.QueryRow(ctx, `SELECT i.id, t.id, t.organization_id, t.name, t.role, o.name, n.name, i.account_id, i.email
+	err := q.QueryRow(ctx, `SELECT i.id, t.id, t.organization_id, t.name, t.role, o.name, n.name, i.account_id, i.email
 		FROM team_invite i
 		JOIN team t ON t.id = i.team_id
 		JOIN account o ON o.id = t.organization_id AND o.deleted_ms IS NULL

@@ -47,6 +47,8 @@ type Options struct {
 
 	CodeLife time.Duration // USER_RECOVERY_TOKEN_LIFETIME: of the codes in mails; 0 for half an hour
 
+	Federation TokenVerifier // of tokens that speak for robots; nil: none does
+
 	Audit       Recorder // of changes; nil records none
 	AuditLogins bool     // ACTION_LOG_AUDIT_LOGINS: signing out is recorded too
 

@@ -55,7 +55,8 @@ func (s *Service) Token(ctx context.Context, g Grant) (identity.IssuedToken, err
 	return issued, err
 }
 
-// issueTx makes a token for a user who may still sign in.
+// issueTx makes a token for a user who may still sign in. Quay records no grant; it is recorded here as the making of a
+// token, with the user who granted it in place of a token's name.
 func (s *Service) issueTx(ctx context.Context, tx db.Tx, g Grant) (identity.IssuedToken, error) {
 	var name string
 	err := tx.QueryRow(ctx, `SELECT name FROM account WHERE id = $1 AND kind = 1 AND enabled = 1 AND deleted_ms IS NULL`, g.UserID).Scan(&name)
@@ -71,7 +72,7 @@ func (s *Service) issueTx(ctx context.Context, tx db.Tx, g Grant) (identity.Issu
 	if err != nil {
 		return identity.IssuedToken{}, err
 	}
-	return issued, s.recordTx(ctx, tx, "create_oauth_api_token", g.Application, map[string]any{"username": name, "scope": g.Scopes.String()})
+	return issued, s.recordTx(ctx, tx, "create_oauth_api_token", g.Application, map[string]any{"token_uuid": issued.UUID, "username": name, "scope": g.Scopes.String()})
 }
 
 // Code makes the code of the authorization code flow.

@@ -42,7 +42,7 @@ type Options struct {
 
 	Distribution http.Handler              // /v2 and /keys
 	API          http.Handler              // /api/v1 and its companions
-	MailLinks    http.Handler              // /confirm and /recovery; nil: no mail is sent, and so nothing leads there
+	MailLinks    http.Handler              // /confirm, /recovery and /authrepoemail; nil: no mail is sent, and so nothing leads there
 	Exports      http.Handler              // /exportedlogs; nil: there are none
 	Companion    func(escaped string) bool // whether a path that is not below /api is the API's; nil for /csrf_token alone
 	Legacy       http.Handler              // /v1
@@ -109,7 +109,7 @@ func (s *Server) Handler() http.Handler {
 			s.options.Legacy.ServeHTTP(w, r)
 		case "api", "csrf_token", "oauth":
 			s.options.API.ServeHTTP(w, r)
-		case "confirm", "recovery":
+		case "confirm", "recovery", "authrepoemail":
 			s.mailLinks().ServeHTTP(w, r)
 		default:
 			if s.options.Companion != nil && s.options.Companion(r.URL.EscapedPath()) {

@@ -37,6 +37,7 @@ type Claims struct {
 	Reference  string // as identity.Service.Resolve takes it
 	AccessRev  int64  // the account's revision when the token was issued
 	Access     []Access
+	Federated  bool      // a robot's pass: /v2/auth takes it in place of the robot's secret
 	IssuedAt   time.Time // set by Issue
 	Expires    time.Time // set by Issue
 }
@@ -177,7 +178,7 @@ type wire struct {
 	Context   wireContext `json:"context"`
 }
 
-// wireContext is Quay's description of the identity, version 2, with the revision added.
+// wireContext is Quay's description of the identity, version 2, with the revision added and whether it is a pass.
 type wireContext struct {
 	Version   int               `json:"version"`
 	Entity    string            `json:"entity_kind"`
@@ -187,6 +188,7 @@ type wireContext struct {
 	Root      string            `json:"com.apostille.root"`
 	Roots     map[string]string `json:"com.apostille.roots"`
 	AccessRev int64             `json:"access_rev,omitempty"`
+	Federated bool              `json:"federated,omitempty"`
 }
 
 // trustDisabled is what Quay says of content trust where there is none.
@@ -215,7 +217,7 @@ func (c Claims) context() (wireContext, error) {
 			continue
 		}
 		w := wireContext{
-			Version: 2, Entity: e.name, Kind: e.old, Reference: c.Reference, AccessRev: c.AccessRev,
+			Version: 2, Entity: e.name, Kind: e.old, Reference: c.Reference, AccessRev: c.AccessRev, Federated: c.Federated,
 			Root: trustDisabled, Roots: make(map[string]string, len(c.Access)),
 		}
 		if c.Credential != identity.Anonymous {

@@ -148,7 +148,7 @@ func (a *Authority) claimsOf(payload []byte) (Claims, error) {
 		return Claims{}, refused("has claims that this registry does not make")
 	}
 	c := Claims{
-		Audience: w.Audience, Reference: w.Context.Reference, AccessRev: w.Context.AccessRev, Access: w.Access,
+		Audience: w.Audience, Reference: w.Context.Reference, AccessRev: w.Context.AccessRev, Access: w.Access, Federated: w.Context.Federated,
 		IssuedAt: time.Unix(w.IssuedAt, 0).UTC(), Expires: time.Unix(w.Expires, 0).UTC(),
 	}
 	if w.Subject != nil {

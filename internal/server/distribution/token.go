@@ -82,7 +82,7 @@ func (q *request) logIn(ctx context.Context) error {
 		return problem.New(problem.Unauthenticated, "Invalid basic auth credentials").WithCode("UNAUTHORIZED")
 	}
 	q.rec.Actor, q.rec.Credential = "", credentialKind(username)
-	principal, err := q.options.Identity.Login(ctx, username, secret)
+	principal, err := q.identify(ctx, username, secret)
 	if err != nil {
 		q.notLoggedIn(ctx, username, err)
 		q.tellFailure(username, err)

@@ -1,7 +1,8 @@
 // Package maillink answers the links that stand in the registry's mails, for people with a browser: /confirm?code=
-// confirms an address, /recovery?code= asks for a new password and sets it.
+// confirms an address, /recovery?code= asks for a new password and sets it, /authrepoemail?code= lets an address be told
+// of a repository's events.
 //
-// A code works once and for a limited time, and is the only credential: nobody has to be signed in, and nobody is
+// A code of an account works once and for a limited time, and is the only credential: nobody has to be signed in, and nobody is
 // signed in by it, so that a link cannot put a browser into somebody else's account. The pages need no script, name no
 // other host, and tell no other page where they were (the address holds the code).
 package maillink
@@ -32,14 +33,21 @@ type Mailer interface {
 	AddressChanged(ctx context.Context, to, name, address string) error
 }
 
+// Repositories keeps which addresses may be told of a repository's events. AuthorizeEmail gives the repository's path
+// and the address that a code stands for; it is NotFound for a code that stands for none.
+type Repositories interface {
+	AuthorizeEmail(ctx context.Context, code string) (repository, email string, err error)
+}
+
 // Options are what the pages need; all are required.
 type Options struct {
 	Identity *identity.Service
+	Registry Repositories
 	Mail     Mailer
 	ReadOnly bool // REGISTRY_STATE: readonly
 }
 
-// Pages is the handler of /confirm and /recovery.
+// Pages is the handler of /confirm, /recovery and /authrepoemail.
 type Pages struct {
 	options Options
 	page    *template.Template
@@ -48,8 +56,8 @@ type Pages struct {
 
 // New makes the handler.
 func New(o Options) (*Pages, error) {
-	if o.Identity == nil || o.Mail == nil {
-		return nil, problem.New(problem.Internal, "the pages behind mails need accounts and a mailer")
+	if o.Identity == nil || o.Registry == nil || o.Mail == nil {
+		return nil, problem.New(problem.Internal, "the pages behind mails need accounts, repositories and a mailer")
 	}
 	page, err := template.New("page").Parse(pageText)
 	if err != nil {
@@ -57,6 +65,7 @@ func New(o Options) (*Pages, error) {
 	}
 	p := &Pages{options: o, page: page, mux: http.NewServeMux()}
 	p.mux.HandleFunc("GET /confirm", p.confirm)
+	p.mux.HandleFunc("GET /authrepoemail", p.authorize)
 	p.mux.HandleFunc("GET /recovery", p.askPassword)
 	p.mux.HandleFunc("POST /recovery", p.setPassword)
 	return p, nil
@@ -135,6 +144,21 @@ func (p *Pages) confirm(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	p.show(w, http.StatusOK, view{Title: "Address confirmed", Text: "The address " + done.Email + " now belongs to the account " + done.Name + ". You can sign in."})
+}
+
+// authorize lets the address that the code went to be told of a repository's events.
+func (p *Pages) authorize(w http.ResponseWriter, r *http.Request) {
+	code, err := codeOf(r.URL.Query().Get("code"))
+	if err = errors.Join(err, p.writable()); err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	repository, email, err := p.options.Registry.AuthorizeEmail(r.Context(), code)
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	p.show(w, http.StatusOK, view{Title: "Address authorized", Text: "The address " + email + " may now be told of what happens in the repository " + repository + "."})
 }
 
 // askPassword shows the form. It uses nothing up: programs that look at mails open links.

@@ -13,6 +13,7 @@ import (
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/db/dbtest"
 	"github.com/longshore-registry/longshore/internal/identity"
+	"github.com/longshore-registry/longshore/internal/problem"
 )
 
 const password = "correct-horse"
@@ -23,6 +24,25 @@ type told struct{ to string }
 func (m *told) AddressChanged(_ context.Context, to, _, _ string) error {
 	m.to = to
 	return errors.New("the server is away")
+}
+
+// authorized knows one code.
+type authorized struct{}
+
+func (authorized) AuthorizeEmail(_ context.Context, code string) (repository, email string, err error) {
+	if code != "GOOD" {
+		return "", "", problem.New(problem.NotFound, "The link is not known")
+	}
+	return "acme/app", "bob@example.com", nil
+}
+
+func TestAnAddressIsAuthorized(t *testing.T) {
+	f := newFixture(t, dbtest.Open(t, dbtest.SQLite), false)
+	f.want(200, "bob@example.com may now be told of what happens in the repository acme/app", "GET", "/authrepoemail?code=GOOD", "")
+	f.want(404, "The link is not known", "GET", "/authrepoemail?code=BAD", "")
+	f.want(404, "not complete", "GET", "/authrepoemail", "")
+	readOnly := newFixture(t, dbtest.Open(t, dbtest.SQLite), true)
+	readOnly.want(503, "read only", "GET", "/authrepoemail?code=GOOD", "")
 }
 
 type fixture struct {
@@ -40,7 +60,7 @@ func newFixture(t *testing.T, d *db.DB, readOnly bool) *fixture {
 		t.Fatal(err)
 	}
 	f := &fixture{Service: service, t: t, mail: &told{}}
-	if f.pages, err = New(Options{Identity: service, Mail: f.mail, ReadOnly: readOnly}); err != nil {
+	if f.pages, err = New(Options{Identity: service, Registry: authorized{}, Mail: f.mail, ReadOnly: readOnly}); err != nil {
 		t.Fatal(err)
 	}
 	f.alice, err = service.CreateUser(t.Context(), identity.NewUser{Name: "alice", Email: "alice@example.com", Password: password})

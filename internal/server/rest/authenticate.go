@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/longshore-registry/longshore/internal/audit"
@@ -91,6 +92,9 @@ func (a *API) checkCSRF(ctx context.Context, x *exchange) error {
 	if !x.route.changes() || x.route.NoCSRF || x.call.Principal.Credential == identity.OAuthToken {
 		return nil
 	}
+	if a.isDirect(x) && !foreign(x) {
+		return nil
+	}
 	sent := x.r.Header.Get("X-CSRF-Token")
 	if sent == "" {
 		sent = x.value("_csrf_token")
@@ -99,6 +103,13 @@ func (a *API) checkCSRF(ctx context.Context, x *exchange) error {
 		return abort(http.StatusForbidden, "CSRF token was invalid or missing.")
 	}
 	return nil
+}
+
+// isDirect reports whether a program shows a user's password for an application that may be authorized so. No session
+// speaks then, whose cookie a foreign page could have made the browser send.
+func (a *API) isDirect(x *exchange) bool {
+	return x.route.Direct && x.call.Principal.Credential == identity.Password &&
+		slices.Contains(a.options.DirectApplications, x.form.Get("client_id"))
 }
 
 // foreign reports whether the browser itself says that another site's page sends the request.

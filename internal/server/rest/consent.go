@@ -22,7 +22,7 @@ func (a *API) consentRoutes() []*route {
 	}
 	return []*route{
 		{Method: http.MethodGet, Path: "/oauth/authorize", ID: "oauthAuthorize", Summary: "Ask the user to authorize an application", Need: everybody(), Anonymous: true, Browser: true, Basic: true, Handler: page(a.authorizePage)},
-		{Method: http.MethodPost, Path: "/oauth/authorizeapp", ID: "oauthAuthorizeApp", Summary: "Authorize an application", Need: everybody(), Anonymous: true, Basic: true, Form: true, Handler: page(a.authorizeApp)},
+		{Method: http.MethodPost, Path: "/oauth/authorizeapp", ID: "oauthAuthorizeApp", Summary: "Authorize an application", Need: everybody(), Anonymous: true, Basic: true, Direct: true, Form: true, Handler: page(a.authorizeApp)},
 		{Method: http.MethodPost, Path: "/oauth/denyapp", ID: "oauthDenyApp", Summary: "Deny an application", Need: everybody(), Anonymous: true, ReadOnlyOK: true, Basic: true, Form: true, Handler: page(a.denyApp)},
 		{Method: http.MethodGet, Path: localHandler, ID: "oauthLocalApp", Summary: "Show a token that was just made", Need: everybody(), Anonymous: true, Browser: true, Handler: page(a.localApp)},
 		{Method: http.MethodPost, Path: "/oauth/access_token", ID: "oauthAccessToken", Summary: "Exchange a code for a token", Need: everybody(), Anonymous: true, NoCSRF: true, Form: true, Handler: page(a.exchangeCode)},
@@ -208,6 +208,9 @@ func (x *exchange) refuse(err error) error {
 	}
 	if f.status == http.StatusUnauthorized {
 		x.w.Header().Set("WWW-Authenticate", challenge(""))
+		if !x.route.changes() {
+			return x.html(f.status, signInFirstPage, struct{ Title, Text, Link string }{"Sign in", f.text, signInAddress(x.r.URL.RequestURI())}, "")
+		}
 	}
 	return x.html(f.status, notePage, note{"The application cannot be authorized", f.text}, "")
 }

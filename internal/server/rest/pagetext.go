@@ -57,6 +57,37 @@ var consentPage = template.Must(template.New("consent").Parse(pageHead + `<p><st
 var notePage = template.Must(template.New("note").Parse(pageHead + `<p>{{.Text}}</p>
 ` + pageFoot))
 
+// signInFirstPage leads to the sign-in and from there back.
+var signInFirstPage = template.Must(template.New("sign in first").Parse(pageHead + `<p>{{.Text}}</p>
+<p><a href="{{.Link}}">Sign in</a></p>
+` + pageFoot))
+
+// signInPage takes a name and a password.
+var signInPage = template.Must(template.New("sign in").Parse(pageHead + `{{with .Error}}<p class="mark" role="alert">{{.}}</p>
+{{end}}<form method="post" action="/signin">
+<input type="hidden" name="next" value="{{.Next}}">
+<input type="hidden" name="_csrf_token" value="{{.CSRF}}">
+<p><label>User name or e-mail address<br><input name="username" value="{{.Username}}" autocomplete="username" maxlength="255" required></label></p>
+<p><label>Password<br><input type="password" name="password" autocomplete="current-password" maxlength="1024" required></label></p>
+<button type="submit">Sign in</button>
+</form>
+` + pageFoot))
+
+// invitationPage asks a user whether to become a member of a team.
+var invitationPage = template.Must(template.New("invitation").Parse(pageHead + `<p>You are signed in as <strong>{{.User}}</strong>, and are invited to the team <strong>{{.Team}}</strong> of the organization <strong>{{.Organization}}</strong>. Its members get what the team may do.</p>
+<form method="post" action="/confirminvite">
+<input type="hidden" name="code" value="{{.Code}}">
+<input type="hidden" name="_csrf_token" value="{{.CSRF}}">
+<button type="submit" name="answer" value="accept">Join the team</button>
+<button type="submit" name="answer" value="decline" class="second">Decline</button>
+</form>
+` + pageFoot))
+
+// placePage stands where the console shows a repository or a namespace.
+var placePage = template.Must(template.New("place").Parse(pageHead + `{{with .Pull}}<p><code>docker pull {{.}}</code></p>
+{{end}}<p>The web console that shows more comes with a later version; until then the API at <code>/api/v1</code> does.</p>
+` + pageFoot))
+
 // tokenPage shows a token that was made for the person who looks at it.
 var tokenPage = template.Must(template.New("token").Parse(pageHead + `<p>This is your new access token. It is shown this once; keep it where you keep passwords.</p>
 <p><code>{{.Token}}</code></p>

@@ -57,7 +57,7 @@ type permitted struct {
 }
 
 // The permission table, by hand from rest-api.md. {org}, {repo} and {ns} stand for the object.
-var permissionTable = slices.Concat(corePermissions, repositoryPermissions, instancePermissions, peoplePermissions(), auditPermissions, organizationPermissions)
+var permissionTable = slices.Concat(corePermissions, repositoryPermissions, instancePermissions, peoplePermissions(), auditPermissions, organizationPermissions, pagePermissions)
 
 var corePermissions = []permitted{
 	{id: "getOpenAPI", path: "/api/v1/openapi.json", status: 200, own: anyone},

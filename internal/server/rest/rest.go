@@ -53,7 +53,8 @@ type Options struct {
 	AuditLoginFailures bool              // ACTION_LOG_AUDIT_LOGIN_FAILURES
 	LogExport          bool              // FEATURE_LOG_EXPORT
 	LogCounts          bool              // FEATURE_AGGREGATED_LOG_COUNT_RETRIEVAL
-	Keys               *bearer.Authority // service keys
+	Keys               *bearer.Authority // service keys, and what signs robots' passes
+	Service            string            // whom registry tokens are for
 	Size               sizes             // the blob store, of which superusers ask the size
 
 	Secret  []byte // next_page tokens are sealed with a key made of it; SECRET_KEY
@@ -71,11 +72,12 @@ type Options struct {
 
 	PublicNamespaces []string // PUBLIC_NAMESPACES
 
-	ChangeTagWindow   bool            // FEATURE_CHANGE_TAG_EXPIRATION: namespaces choose how long deleted tags can be restored
-	TagWindows        []time.Duration // TAG_EXPIRATION_OPTIONS: from these; none, and nothing can be chosen
-	Inviter           Inviter         // sends invitations to teams; nil when no mail is sent, and then there are none
-	AssignTokens      bool            // FEATURE_ASSIGN_OAUTH_TOKEN: administrators offer tokens to users
-	RequireTeamInvite bool            // FEATURE_REQUIRE_TEAM_INVITE: with an Inviter, new members are asked first
+	ChangeTagWindow    bool            // FEATURE_CHANGE_TAG_EXPIRATION: namespaces choose how long deleted tags can be restored
+	TagWindows         []time.Duration // TAG_EXPIRATION_OPTIONS: from these; none, and nothing can be chosen
+	Inviter            Inviter         // sends invitations to teams; nil when no mail is sent, and then there are none
+	DirectApplications []string        // DIRECT_OAUTH_CLIENTID_WHITELIST: a user's password by HTTP Basic authorizes them without a CSRF token
+	AssignTokens       bool            // FEATURE_ASSIGN_OAUTH_TOKEN: administrators offer tokens to users
+	RequireTeamInvite  bool            // FEATURE_REQUIRE_TEAM_INVITE: with an Inviter, new members are asked first
 
 	Mirror       bool // FEATURE_REPO_MIRROR
 	PurgeTags    bool // PERMANENTLY_DELETE_TAGS
@@ -212,7 +214,7 @@ func (a *API) routes() []*route {
 		a.documentRoutes(), a.sessionRoutes(), a.userRoutes(), a.organizationRoutes(), a.robotRoutes(),
 		a.repositoryRoutes(), a.permissionRoutes(), a.tagRoutes(),
 		a.memberRoutes(), a.teamRoutes(), a.inviteRoutes(), a.prototypeRoutes(), a.robotGrantRoutes(),
-		a.applicationRoutes(), a.applicationTokenRoutes(), a.authorizationRoutes(), a.consentRoutes(),
+		a.applicationRoutes(), a.applicationTokenRoutes(), a.authorizationRoutes(), a.consentRoutes(), a.federationRoutes(), a.signInPageRoutes(), a.invitationPageRoutes(), a.shortcutRoutes(),
 		a.laterRoutes(),
 		a.registrationRoutes(), a.accountRoutes(), a.notificationRoutes(), a.appTokenRoutes(), a.messageRoutes(),
 		a.superUserRoutes(), a.superOrganizationRoutes(),

@@ -25,6 +25,7 @@ type route struct {
 	Anonymous  bool // answers anonymous callers even without FEATURE_ANONYMOUS_ACCESS
 	FreshLogin bool // a session must have entered its password lately
 	NoCSRF     bool // changes state without a CSRF token
+	Direct     bool // so does a program that shows a user's password, for applications that the configuration names
 	ReadOnlyOK bool // changes nothing that a read-only registry protects
 	Browser    bool // browsers may fetch it without X-Requested-With
 	Images     bool // does not stand on application repositories
