@@ -21,7 +21,7 @@ func document(t *testing.T, rows []attack) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	title := "## " + test + "\n\n"
+	title := "## " + sectionOf(test) + "\n\n"
 	before, section, found := strings.Cut(string(content), title)
 	table, rest := section, ""
 	if end := strings.Index(section, "\n\n"); end >= 0 {
@@ -42,12 +42,22 @@ func document(t *testing.T, rows []attack) {
 	}
 }
 
+// sectionOf is what a test's section is called.
+func sectionOf(test string) string {
+	if test == "TestSessionsAndTokens" {
+		return "Sessions and tokens"
+	}
+	return test
+}
+
 // attackTable writes the rows in the order of their names: some tests range over maps.
 func attackTable(rows []attack) string {
 	var lines []string
 	for _, a := range rows {
 		who, answer := a.who, fmt.Sprint(a.status)
 		switch {
+		case a.by != "":
+			who = a.by
 		case a.session != nil:
 			who = "a session"
 		case who == "":
@@ -55,6 +65,12 @@ func attackTable(rows []attack) string {
 		}
 		if a.code != "" && a.code != "text" {
 			answer += " `" + a.code + "`"
+		}
+		if a.leads != "" {
+			answer += " to `" + a.leads + "`"
+		}
+		for _, part := range a.tells {
+			answer += ", `" + part + "`"
 		}
 		lines = append(lines, "| "+strings.NewReplacer("|", `\|`, "<", "&lt;").Replace(a.name)+" | "+who+" | "+answer+" |")
 	}

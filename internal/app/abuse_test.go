@@ -179,6 +179,7 @@ func cookieOf(r *http.Response) string {
 // attack is a row: a request, and the answer that the contract asks for.
 type attack struct {
 	name    string
+	by      string // who it is, for the document, where the fields below do not say it
 	who     string // "alice", "mallory", "robot": with a token for scope; empty: without
 	scope   string // repositories between blanks, pull and push
 	session *session
@@ -189,9 +190,11 @@ type attack struct {
 	length  string // instead of the body's Content-Length; "-" for none
 
 	status int
-	code   string // of the protocol's error; empty for an answer that is none
-	says   string // part of the error's text: what is wrong
-	keeps  bool   // the request may leave something behind
+	code   string   // of the protocol's error; empty for an answer that is none
+	says   string   // part of the error's text: what is wrong
+	leads  string   // the Location of the answer
+	tells  []string // "Name: part" of the answer's headers
+	keeps  bool     // the request may leave something behind
 }
 
 // reply is an answer with its body read.
@@ -324,6 +327,15 @@ func (x *target) run(t *testing.T, a attack) {
 	if !strings.Contains(string(r.body), a.says) {
 		t.Errorf("the error does not say %q: %.300s", a.says, r.body)
 	}
+	if got := r.Header.Get("Location"); a.leads != "" && got != a.leads {
+		t.Errorf("%s %.200s leads to %q, want %q", a.method, a.path, got, a.leads)
+	}
+	for _, want := range a.tells {
+		name, part, _ := strings.Cut(want, ": ")
+		if !strings.Contains(r.Header.Get(name), part) {
+			t.Errorf("%s %.200s: %s is %q, want %q in it", a.method, a.path, name, r.Header.Get(name), part)
+		}
+	}
 	x.survives(t, a, r)
 }
 
@@ -379,11 +391,16 @@ func codeOf(r reply) string {
 }
 
 // eachTarget runs tables of attacks on every database, each row a subtest.
-func eachTarget(t *testing.T, rows func(*testing.T, *target) []attack) {
+func eachTarget(t *testing.T, rows func(*testing.T, *target) []attack, change ...func(*config.Config)) {
 	t.Helper()
 	for i, kind := range dbtest.Kinds() {
 		t.Run(string(kind), func(t *testing.T) {
-			x := startTarget(t, kind, func(c *config.Config) { c.Registry.MaxBlobSize = 1 << 20 })
+			x := startTarget(t, kind, func(c *config.Config) {
+				c.Registry.MaxBlobSize = 1 << 20
+				for _, fn := range change {
+					fn(c)
+				}
+			})
 			attacks := rows(t, x)
 			if i == 0 && len(attacks) > 0 {
 				document(t, attacks)
