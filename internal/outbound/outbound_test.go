@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -78,5 +79,51 @@ func TestAConnectionInsideIsRefusedWhateverWasChecked(t *testing.T) {
 	}
 	if err := get(listed, "/away"); err == nil || calls != 2 {
 		t.Errorf("a redirect led to an address that is not listed: %v, %d calls", err, calls)
+	}
+}
+
+// TestARedirectIsCheckedLikeAnAddress: what no connection would show is refused as well, before anything is sent.
+func TestARedirectIsCheckedLikeAnAddress(t *testing.T) {
+	calls, target := 0, ""
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if calls++; target != "" {
+			http.Redirect(w, r, target, http.StatusTemporaryRedirect)
+		}
+	}))
+	defer server.Close()
+	u, _ := url.Parse(server.URL)
+	client := New([]string{u.Hostname()}).Client(5 * time.Second)
+	for name, test := range map[string]struct {
+		target string
+		calls  int
+	}{
+		"credentials in the address": {"http://user:password@" + u.Host + "/", 1},
+		"a loop":                     {server.URL + "/", maxRedirects + 1},
+	} {
+		calls, target = 0, test.target
+		answer, err := client.Get(server.URL)
+		if err == nil {
+			_ = answer.Body.Close()
+		}
+		if err == nil || calls != test.calls {
+			t.Errorf("%s: %v, %d calls, want %d", name, err, calls, test.calls)
+		}
+	}
+}
+
+func TestAnswersAreBounded(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 100)) }))
+	defer server.Close()
+	u, _ := url.Parse(server.URL)
+	for limit, fits := range map[int64]bool{100: true, 99: false} {
+		answer, err := Bounded(New([]string{u.Hostname()}).Client(5*time.Second), limit).Get(server.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(answer.Body)
+		_ = answer.Body.Close()
+		if (err == nil) != fits || fits && len(body) != 100 {
+			t.Errorf("limit %d: %d bytes, %v", limit, len(body), err)
+		}
 	}
 }

@@ -1,6 +1,10 @@
 package rest
 
 import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -102,6 +106,48 @@ func TestSignOutEndsAllSessions(t *testing.T) {
 		wantStatus(t, "the session, replayed", kept.do(http.MethodGet, ownRobots, ""), 401)
 		wantStatus(t, "the user's other session", two.do(http.MethodGet, ownRobots, ""), 401)
 		wantStatus(t, "another user's session", bob.do(http.MethodGet, ownRobots, ""), 200)
+	})
+}
+
+// TestARequestThatBeganBeforeTheSignOutDoesNotBringTheSessionBack holds a request between the look at its session and the
+// rest of it: the server asks for the body, as Expect lets it, when it has looked.
+func TestARequestThatBeganBeforeTheSignOutDoesNotBringTheSessionBack(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		for path, body := range map[string]string{"/api/v1/user/robots/late": "{}", "/api/v1/signin/verify": `{"password":"` + password + `"}`} {
+			t.Run(path, func(t *testing.T) {
+				w := newWorld(t, d)
+				if _, err := w.identity.Account(t.Context(), "alice"); err != nil {
+					w.user("alice")
+				}
+				alice := w.session("alice")
+				kept := *alice
+				conn := must(net.Dial("tcp", w.server.Listener.Addr().String()))(t)
+				defer conn.Close()
+				method := map[bool]string{true: "POST", false: "PUT"}[strings.HasPrefix(path, "/api/v1/signin")]
+				fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: registry.test\r\nCookie: %s\r\nX-CSRF-Token: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n",
+					method, path, alice.cookie, alice.csrf, len(body))
+				answers := bufio.NewReader(conn)
+				if line := must(answers.ReadString('\n'))(t); !strings.Contains(line, "100") {
+					t.Fatalf("the body is not asked for: %s", line)
+				}
+				must(answers.ReadString('\n'))(t)
+				wantStatus(t, "sign-out", alice.do(http.MethodPost, "/api/v1/signout", ""), 200)
+				must(io.WriteString(conn, body))(t)
+				late := must(http.ReadResponse(answers, nil))(t)
+				defer late.Body.Close()
+				if late.StatusCode >= 500 {
+					t.Errorf("the late request is answered %d", late.StatusCode)
+				}
+				wantStatus(t, "the session of before", kept.do(http.MethodGet, ownRobots, ""), 401)
+				var left int
+				if err := d.QueryRow(t.Context(), `SELECT COUNT(*) FROM session WHERE account_id = $1`, w.account("alice").ID).Scan(&left); err != nil {
+					t.Fatal(err)
+				}
+				if entered := strings.Contains(body, password); left != map[bool]int{true: 1}[entered] {
+					t.Errorf("%d sessions are left; only one for which the password was entered again may be", left)
+				}
+			})
+		}
 	})
 }
 
