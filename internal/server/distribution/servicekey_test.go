@@ -115,6 +115,11 @@ func TestAServiceBringsItsKeys(t *testing.T) {
 		r.want(r.send(call{method: "DELETE", path: second.path, token: own(foreign)}), 403)
 		r.want(r.send(call{method: "DELETE", path: second.path, token: own(first)}), 403)
 		r.want(r.send(call{method: "DELETE", path: second.path}), 400)
+		builders := newScannerKey(t)
+		at := strings.Replace(builders.path, "scanner", "builder", 1)
+		r.want(r.send(call{method: "PUT", path: at, token: builders.pass(t, r, "builder", r.url), body: builders.jwk(t)}), 202)
+		r.want(r.send(call{method: "DELETE", path: builders.path, token: own(second)}), 404) // another service's
+		r.want(r.send(call{path: at}), 409)                                                  // it still waits
 		r.want(r.send(call{method: "DELETE", path: second.path, token: own(second)}), 204)
 		r.want(r.send(call{path: second.path}), 404)
 	})
