@@ -67,7 +67,7 @@ type Options struct {
 	Clock    func() time.Time
 	Log      *slog.Logger
 
-	storeEvery time.Duration // how long written pulls gather for a batch; 0 for 250 ms
+	storeEvery time.Duration // how long written pulls gather for a batch; 0 for 1 s
 	gather     time.Duration // the spool's
 }
 

@@ -74,9 +74,9 @@ func (r *row) check() error {
 	return nil
 }
 
-// values are the row's in the order of columns.
-func (r *row) values() []any {
-	return []any{r.atMS, r.id, uint16(r.kind), orNull(r.namespaceID), orNull(r.repoID), orNull(r.performerID), address(r.ip), string(r.metadata)}
+// appendValues adds the row's values in the order of columns.
+func (r *row) appendValues(to []any) []any {
+	return append(to, r.atMS, r.id, int64(r.kind), orNull(r.namespaceID), orNull(r.repoID), orNull(r.performerID), address(r.ip), string(r.metadata))
 }
 
 // columns are those of a month table.

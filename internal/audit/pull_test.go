@@ -81,14 +81,14 @@ func TestABatchIsStoredOnceWhereverItFails(t *testing.T) {
 					return transaction == "store pulls" && m == moment && failures.Add(1)%2 == 1
 				})
 				l := open(t, optionsFor(t, d, at("2026-11-22 10:00:00")))
-				for n := range 2000 {
+				for n := range 4 * batchRows {
 					check(t, l.Pulled(pull(n)))
 				}
 				eventually(t, "all pulls are stored", func() bool { return l.Flush(t.Context()) == nil })
 				if failures.Load() < 4 {
 					t.Errorf("it was stored with %d tries", failures.Load())
 				}
-				pulled(t, l, 0, 2000)
+				pulled(t, l, 0, 4*batchRows)
 				countedAs(t, d)
 			})
 		}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -25,7 +26,7 @@ func (l *Log) RecordTx(ctx context.Context, tx db.Tx, e Entry) error {
 	if err := l.monthTx(ctx, tx, monthOf(r.atMS)); err != nil {
 		return fmt.Errorf("record %s: %w", e.Kind, err)
 	}
-	if _, err := tx.Exec(ctx, insertText(monthOf(r.atMS), 1, false), r.values()...); err != nil {
+	if _, err := tx.Exec(ctx, insertText(monthOf(r.atMS), 1), r.appendValues(nil)...); err != nil {
 		return fmt.Errorf("record %s: %w", e.Kind, err)
 	}
 	l.counts.recorded.Add(1)
@@ -94,8 +95,8 @@ func (l *Log) monthTx(ctx context.Context, tx db.Tx, m month) error {
 // rowColumns is the number of columns.
 const rowColumns = 8
 
-// insertText inserts so many rows into a month. again: rows that are there already are left alone.
-func insertText(m month, rows int, again bool) string {
+// insertText inserts so many rows into a month.
+func insertText(m month, rows int) string {
 	var b strings.Builder
 	b.WriteString("INSERT INTO " + m.table() + " (" + columns + ") VALUES ")
 	for i := range rows {
@@ -105,33 +106,42 @@ func insertText(m month, rows int, again bool) string {
 		n := i * rowColumns
 		fmt.Fprintf(&b, "($%d, $%d, $%d, $%d, $%d, $%d, $%d, $%d)", n+1, n+2, n+3, n+4, n+5, n+6, n+7, n+8)
 	}
-	if again {
-		b.WriteString(" ON CONFLICT (at_ms, id) DO NOTHING")
-	}
 	return b.String()
 }
 
-// insertTx inserts rows of one month. Statements come in few sizes, so that few are prepared: the last rows of an
-// uneven number are repeated, which changes nothing. SQLite's driver looks for each parameter's name among all others,
-// so there they are shorter.
-func insertTx(ctx context.Context, tx db.Tx, m month, rows []row) error {
-	many, some := 64, 8
-	if tx.Dialect() == db.SQLite {
-		many, some = 16, 4
+// insertManyText is insertText that leaves rows alone that are there already. On SQLite its parameters have no names,
+// which would be looked for one among all others, and OR IGNORE in place of ON CONFLICT says that the statement cannot
+// fail after its first row: else the pages that each statement changes would be copied before.
+func insertManyText(d db.Dialect, m month, rows int) string {
+	if d == db.PostgreSQL {
+		return insertText(m, rows) + " ON CONFLICT (at_ms, id) DO NOTHING"
 	}
+	return "INSERT OR IGNORE INTO " + m.table() + " (" + columns + ") VALUES " +
+		strings.Repeat("(?, ?, ?, ?, ?, ?, ?, ?), ", rows-1) + "(?, ?, ?, ?, ?, ?, ?, ?)"
+}
+
+// Statements come in two sizes beside single rows, so that few are prepared.
+const (
+	manyRows = 64
+	someRows = 8
+)
+
+// insertTx inserts rows of one month. The last rows of an uneven number are repeated, which changes nothing.
+func insertTx(ctx context.Context, tx db.Tx, m month, rows []row) error {
+	values := make([]any, 0, manyRows*rowColumns)
 	for len(rows) > 0 {
 		size := 1
-		if len(rows) > some {
-			size = many
+		if len(rows) > someRows {
+			size = manyRows
 		} else if len(rows) > 1 {
-			size = some
+			size = someRows
 		}
 		n := min(size, len(rows))
-		values := make([]any, 0, size*rowColumns)
+		values = values[:0]
 		for i := range size {
-			values = append(values, rows[min(i, n-1)].values()...)
+			values = rows[min(i, n-1)].appendValues(values)
 		}
-		if _, err := tx.Exec(ctx, insertText(m, size, true), values...); err != nil {
+		if _, err := tx.Exec(ctx, insertManyText(tx.Dialect(), m, size), values...); err != nil {
 			return err
 		}
 		rows = rows[n:]
@@ -139,18 +149,51 @@ func insertTx(ctx context.Context, tx db.Tx, m month, rows []row) error {
 	return nil
 }
 
-// insertMonthsTx inserts rows in their order, each into its month.
+// insertMonthsTx inserts rows, each into its month, those beside each other that lie so in the indexes: a batch then
+// changes each page of an index once. It changes their order.
 func insertMonthsTx(ctx context.Context, tx db.Tx, rows []row) error {
+	for _, group := range byMonth(rows) {
+		slices.SortFunc(group.rows, byPlace)
+		if err := insertTx(ctx, tx, group.month, group.rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// monthRows are rows of one month.
+type monthRows struct {
+	month month
+	rows  []row
+}
+
+// byMonth splits rows where the month changes.
+func byMonth(rows []row) (groups []monthRows) {
 	for len(rows) > 0 {
 		m := monthOf(rows[0].atMS)
-		n := slices.IndexFunc(rows, func(r row) bool { return monthOf(r.atMS) != m })
+		from, to := m.start(), m.next().start()
+		n := slices.IndexFunc(rows, func(r row) bool { return r.atMS < from || r.atMS >= to })
 		if n < 0 {
 			n = len(rows)
 		}
-		if err := insertTx(ctx, tx, m, rows[:n]); err != nil {
-			return err
-		}
+		groups = append(groups, monthRows{m, rows[:n]})
 		rows = rows[n:]
 	}
-	return nil
+	return groups
+}
+
+func byPlace(a, b row) int {
+	if c := cmp.Compare(a.namespaceID, b.namespaceID); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(a.repoID, b.repoID); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(a.performerID, b.performerID); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(a.atMS, b.atMS); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.id, b.id)
 }

@@ -14,10 +14,10 @@ import (
 )
 
 const (
-	defaultStoreEvery = 250 * time.Millisecond
+	defaultStoreEvery = time.Second     // a list does not wait for it: see Flush
 	storeLongest      = 5 * time.Second // between two tries while the database is away
 	lockPause         = time.Millisecond
-	batchRows         = 128 // so that a batch holds SQLite's writer for a few milliseconds
+	batchRows = 1024 // so that a batch holds SQLite's writer for some ten milliseconds
 )
 
 // store empties the spools until ctx ends: some time after something was written, and again until it succeeds.
@@ -207,8 +207,8 @@ func (l *Log) storeBatch(ctx context.Context, id string, batch spool.Batch) erro
 	if len(rows) > 0 {
 		l.counts.oldest.Store(rows[0].atMS)
 	}
-	for i := range rows {
-		if err := l.makeMonth(ctx, monthOf(rows[i].atMS)); err != nil {
+	for _, group := range byMonth(rows) {
+		if err := l.makeMonth(ctx, group.month); err != nil {
 			return err
 		}
 	}
@@ -240,13 +240,14 @@ func (l *Log) storeBatch(ctx context.Context, id string, batch spool.Batch) erro
 // decode reads records. rows are entries of the log, actions what is to be counted, late those whose month the retention
 // has removed; damaged are bytes of what is no record.
 func (l *Log) decode(records [][]byte) (rows []row, actions []tally.Action, late int, damaged int64) {
-	first := l.firstKept()
+	first := l.firstKept().start()
+	rows, actions = make([]row, 0, len(records)), make([]tally.Action, 0, len(records))
 	for _, b := range records {
 		r, err := parseRow(b)
 		switch {
 		case err != nil:
 			damaged += int64(len(b))
-		case monthOf(r.atMS) < first:
+		case r.atMS < first:
 			late++
 		default:
 			if !r.counted.only {
