@@ -44,6 +44,7 @@ type world struct {
 	registry *registry.Registry
 	oauth    *oauth.Service
 	log      *audit.Log
+	recorder *recorder
 	keys     *bearer.Authority
 	sizes    *fakeSizes
 	events   *live.Hub
@@ -105,17 +106,18 @@ func newWorld(t testing.TB, d *db.DB, change ...func(*settings)) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.log.Close(context.Background()) })
-	s.account.Audit = w.log
+	w.recorder = &recorder{Recorder: w.log}
+	s.account.Audit = w.recorder
 	if w.identity, err = identity.NewService(s.account); err != nil {
 		t.Fatal(err)
 	}
-	w.access = access.NewAuthority(access.Options{DB: d, Policy: s.policy, Accounts: w.identity, Audit: w.log, Clock: w.clock})
-	w.registry, err = registry.New(registry.Options{DB: d, Content: noBlobs{}, Names: registry.NameOptions{Extended: true}, Audit: w.log, Clock: w.clock,
+	w.access = access.NewAuthority(access.Options{DB: d, Policy: s.policy, Accounts: w.identity, Audit: w.recorder, Clock: w.clock})
+	w.registry, err = registry.New(registry.Options{DB: d, Content: noBlobs{}, Names: registry.NameOptions{Extended: true}, Audit: w.recorder, Clock: w.clock,
 		Immutable: registry.Immutability{On: s.options.Immutable}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.keys, err = bearer.New(t.Context(), bearer.Options{DB: d, DatabaseSecretKey: "another secret key", Audit: w.log, Clock: w.clock, SuperUsers: w.access.SuperUsers})
+	w.keys, err = bearer.New(t.Context(), bearer.Options{DB: d, DatabaseSecretKey: "another secret key", Audit: w.recorder, Clock: w.clock, SuperUsers: w.access.SuperUsers})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +127,7 @@ func newWorld(t testing.TB, d *db.DB, change ...func(*settings)) *world {
 		s.options.Shutdown = func() {}
 	}
 	s.options.Identity, s.options.Access, s.options.Registry, s.options.Lists = w.identity, w.access, w.registry, overview.New(d)
-	w.oauth = oauth.New(oauth.Options{DB: d, Identity: w.identity, MaxTokens: s.maxTokens, Clock: w.clock})
+	w.oauth = oauth.New(oauth.Options{DB: d, Identity: w.identity, Audit: w.recorder, MaxTokens: s.maxTokens, Clock: w.clock})
 	s.options.OAuth = w.oauth
 	s.options.Audit = w.log
 	s.options.Exports, err = logexport.New(logexport.Options{
