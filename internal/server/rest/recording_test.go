@@ -86,16 +86,7 @@ func (row recording) check(t *testing.T, s *stage, box letterBox) {
 	}
 	do := func() answer { return caller.do(route.Method, fill.Replace(row.path), fill.Replace(row.body)) }
 	if len(row.entries) > 0 && !row.spooled {
-		before := dump(t, s.w.db)
-		s.w.recorder.failing.Store(true)
-		a := do()
-		s.w.recorder.failing.Store(false)
-		if a.status != http.StatusServiceUnavailable {
-			t.Errorf("with a log that fails: %d %s, want 503", a.status, a.body)
-		}
-		if diff := cmp.Diff(before, dump(t, s.w.db)); diff != "" {
-			t.Errorf("with a log that fails the database was changed:\n%s", diff)
-		}
+		refusedWithoutLog(t, s.w, do)
 	}
 	last := lastEntry(t, s.w)
 	if a := do(); a.status >= 300 {
@@ -103,6 +94,21 @@ func (row recording) check(t *testing.T, s *stage, box letterBox) {
 	}
 	if diff := cmp.Diff(row.entries, entriesAfter(t, s.w, last)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// refusedWithoutLog makes a change while the log fails, which must leave nothing in the database.
+func refusedWithoutLog(t *testing.T, w *world, do func() answer) {
+	t.Helper()
+	before := dump(t, w.db)
+	w.recorder.failing.Store(true)
+	a := do()
+	w.recorder.failing.Store(false)
+	if a.status != http.StatusServiceUnavailable {
+		t.Errorf("with a log that fails: %d %s, want 503", a.status, a.body)
+	}
+	if diff := cmp.Diff(before, dump(t, w.db)); diff != "" {
+		t.Errorf("with a log that fails the database was changed:\n%s", diff)
 	}
 }
 
@@ -212,4 +218,48 @@ func entriesAfter(t *testing.T, w *world, last int64) (all []string) {
 		all = append(all, strings.Join(append([]string{audit.Kind(kind).String()}, slices.Sorted(maps.Keys(members))...), " "))
 	}
 	return all
+}
+
+// TestEveryGrantIsRecorded is the same for what OAuth's forms and its token endpoint change.
+func TestEveryGrantIsRecorded(t *testing.T) {
+	c := newConsenting(t, dbtest.Open(t, dbtest.SQLite))
+	var code string
+	exchange := func() answer { a, _ := c.exchange(code); return a }
+	for _, step := range []struct {
+		name    string
+		prepare func()
+		do      func() answer
+		status  int
+		entries []string
+	}{
+		{name: "a token without a code", status: http.StatusFound, entries: []string{"create_oauth_api_token application_name client_id scope username"},
+			do: func() answer { return c.alice.post("/oauth/authorizeapp", c.ask("response_type", "token")) }},
+		{name: "a code for a token", prepare: func() { code = c.code() }, do: exchange, status: http.StatusOK,
+			entries: []string{"create_oauth_api_token application_name client_id scope username"}},
+		{name: "a code that is used again", do: exchange, status: http.StatusBadRequest,
+			entries: []string{"oauth_token_revoked application_name client_id reason token_uuid"}},
+		{name: "a token for another user", status: http.StatusOK, entries: []string{"oauth_token_assigned application_name client_id scope username"},
+			do: func() answer {
+				return c.alice.post("/oauth/authorize/assignuser?"+c.ask("username", "bob").Encode(), nil)
+			}},
+		{name: "an authorization that is taken back", prepare: func() {
+			code = made("", http.MethodGet, "/api/v1/user/authorizations", "", "uuid")(t, &stage{w: c.world, clients: map[string]*client{"": c.alice}}, nil)
+		},
+			do:     func() answer { return c.alice.do(http.MethodDelete, "/api/v1/user/authorizations/"+code, "") },
+			status: http.StatusNoContent, entries: []string{"oauth_token_revoked application_name client_id token_uuid username"}},
+	} {
+		t.Run(step.name, func(t *testing.T) {
+			if step.prepare != nil {
+				step.prepare()
+			}
+			refusedWithoutLog(t, c.world, step.do)
+			last := lastEntry(t, c.world)
+			if a := step.do(); a.status != step.status {
+				t.Fatalf("%d %s", a.status, a.body)
+			}
+			if diff := cmp.Diff(step.entries, entriesAfter(t, c.world, last)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
 }
