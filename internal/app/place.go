@@ -139,6 +139,7 @@ func (i *installation) openLog(ctx context.Context, database *db.DB) (*audit.Log
 		DB: database, Dir: filepath.Join(i.data, "audit"), Retention: c.Retention, DropPulls: c.PullsWithout || c.AllWithout,
 		DropNotes: c.AllWithout, Silent: c.Silent, SilentPulls: c.SilentPulls, MaxPages: c.MaxPages, CountPulls: i.config.Tags.CountPulls,
 		ReadOnly: i.config.Server.ReadOnly, Clock: i.seams.now, Log: i.log,
+		SpoolBytes: i.seams.spoolBytes, SpoolCall: i.seams.spool,
 	})
 }
 

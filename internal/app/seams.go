@@ -15,6 +15,9 @@ type seams struct {
 	watch   func(transaction string, m db.Moment) error // nil: nobody watches transactions
 	files   blobfiles.FileSystem                        // nil: the operating system's
 	answers func(http.Handler) http.Handler             // nil: answers go out as they are
+
+	spool      func(step string, do func() error) error // nil: nobody watches the action log's spool
+	spoolBytes int64                                    // 0: as much as usual
 }
 
 func (s seams) now() time.Time {

@@ -18,6 +18,7 @@ import (
 //
 //	db/TRANSACTION/begin, before-commit, after-commit    every transaction by its name, and db/batch/… on SQLite
 //	fs/OPERATION-WHAT/before, /after                     every call of faultfs on upload, object, folder, root or check
+//	spool/STEP/before, /after                            every step of the action log's spool; see spool.Options.Call
 //	http/METHOD-WHAT/before-answer, /after-answer        every request that changes something, by what its path is about
 const faultsVariable = "LONGSHORE_FAULTS"
 
@@ -38,22 +39,29 @@ func newSeams(p Program) (seams, error) {
 			}
 			return nil
 		},
-		files:   &faultfs.FS{System: blobfiles.OS{}, Call: faultyCalls(plan), Halves: true},
-		answers: func(h http.Handler) http.Handler { return faultyAnswers{plan, h} },
+		files: &faultfs.FS{System: blobfiles.OS{}, Call: faultyCalls(plan), Halves: true},
+		spool: func(step string, do func() error) error { return around(plan, "spool/"+step, do) },
+		// Segments are small, so that a test comes to their ends.
+		spoolBytes: 8 << 20,
+		answers:    func(h http.Handler) http.Handler { return faultyAnswers{plan, h} },
 	}, nil
 }
 
 func faultyCalls(plan *fault.Plan) func(operation, name string, do func() error) error {
 	return func(operation, name string, do func() error) error {
-		point := fault.File(operation, name)
-		if err := plan.Hit(point + "/before"); err != nil {
-			return err
-		}
-		if err := do(); err != nil {
-			return err
-		}
-		return plan.Hit(point + "/after")
+		return around(plan, fault.File(operation, name), do)
 	}
+}
+
+// around does something between two points.
+func around(plan *fault.Plan, point string, do func() error) error {
+	if err := plan.Hit(point + "/before"); err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	return plan.Hit(point + "/after")
 }
 
 // faultyAnswers has a point before the first byte of an answer, and one when all of it is with the client.

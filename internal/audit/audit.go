@@ -67,6 +67,9 @@ type Options struct {
 	Clock    func() time.Time
 	Log      *slog.Logger
 
+	// SpoolCall is told of every step of the spool; see spool.Options.Call.
+	SpoolCall func(step string, do func() error) error
+
 	storeEvery time.Duration // how long written pulls gather for a batch; 0 for 1 s
 	gather     time.Duration // the spool's
 }
@@ -128,7 +131,7 @@ func (l *Log) openSpool() error {
 	budget := spool.NewBudget(l.options.SpoolBytes)
 	o := spool.Options{
 		Dir: l.options.Dir, Budget: budget, Segment: min(4<<20, l.options.SpoolBytes/8), Gather: l.options.gather,
-		Clock: l.options.Clock, Log: l.options.Log,
+		Clock: l.options.Clock, Log: l.options.Log, Call: l.options.SpoolCall,
 	}
 	own, err := spool.Open(o)
 	if err != nil {

@@ -17,7 +17,7 @@ const (
 	defaultStoreEvery = time.Second     // a list does not wait for it: see Flush
 	storeLongest      = 5 * time.Second // between two tries while the database is away
 	lockPause         = time.Millisecond
-	batchRows = 1024 // so that a batch holds SQLite's writer for some ten milliseconds
+	batchRows         = 1024 // so that a batch holds SQLite's writer for some ten milliseconds
 )
 
 // store empties the spools until ctx ends: some time after something was written, and again until it succeeds.

@@ -27,6 +27,7 @@ type Files struct {
 	path   string
 	lock   *os.File
 	budget *Budget
+	call   func(step string, do func() error) error
 
 	mu       sync.Mutex
 	segments []segment // ascending
@@ -54,7 +55,7 @@ func create(o Options) (*Files, error) {
 	if err := os.Mkdir(path, 0o700); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	return &Files{id: id, path: path, lock: lock, budget: o.Budget, active: 1}, nil
+	return &Files{id: id, path: path, lock: lock, budget: o.Budget, call: o.call, active: 1}, nil
 }
 
 // takeLock locks a spool, or returns an error that is unix.EWOULDBLOCK when another process has it. The system frees
@@ -99,7 +100,7 @@ func Adopt(o Options) ([]*Files, error) {
 
 // adopt takes one spool; nil when another process has it, or had it until a moment ago and has emptied it.
 func adopt(o Options, id string) (*Files, error) {
-	f := &Files{id: id, path: filepath.Join(o.Dir, id), budget: o.Budget}
+	f := &Files{id: id, path: filepath.Join(o.Dir, id), budget: o.Budget, call: o.call}
 	var err error
 	if f.lock, err = takeLock(f.path); errors.Is(err, unix.EWOULDBLOCK) {
 		return nil, nil
@@ -154,7 +155,8 @@ func (f *Files) Release(before Position) error {
 	defer f.mu.Unlock()
 	for len(f.segments) > 0 && f.segments[0].number < before.Segment {
 		first := f.segments[0]
-		if err := os.Remove(f.segmentName(first.number)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		err := f.call("remove-segment", func() error { return os.Remove(f.segmentName(first.number)) })
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("delete a segment of the spool: %w", err)
 		}
 		f.budget.used.Add(-first.size)
@@ -168,7 +170,7 @@ func (f *Files) Remove() error {
 	if err := f.Release(Position{Segment: math.MaxInt64}); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(f.path); err != nil {
+	if err := f.call("remove", func() error { return os.RemoveAll(f.path) }); err != nil {
 		return fmt.Errorf("delete the spool: %w", err)
 	}
 	return f.unlock()

@@ -43,6 +43,17 @@ type Options struct {
 	Gather  time.Duration    // how long a record waits in memory; 0 for 20 ms
 	Clock   func() time.Time // for the names of spools
 	Log     *slog.Logger
+	// Call is told of every step, append, begin-segment, write, sync, remove-segment and remove, and does it, for tests
+	// that stop the program there; nil for nobody.
+	Call func(step string, do func() error) error
+}
+
+// call does a step.
+func (o *Options) call(step string, do func() error) error {
+	if o.Call == nil {
+		return do()
+	}
+	return o.Call(step, do)
 }
 
 // Budget bounds the bytes of several spools, on disk and in memory.
@@ -105,6 +116,13 @@ func Open(o Options) (*Spool, error) {
 
 // Append takes a copy of a record. It returns ErrFull when the budget or the memory is used up, ErrSize, ErrClosed.
 func (s *Spool) Append(record []byte) error {
+	if s.options.Call == nil { // saves what a function value costs
+		return s.append(record)
+	}
+	return s.options.Call("append", func() error { return s.append(record) })
+}
+
+func (s *Spool) append(record []byte) error {
 	if len(record) == 0 || len(record) > MaxRecord {
 		return ErrSize
 	}

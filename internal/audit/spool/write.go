@@ -60,7 +60,11 @@ func (s *Spool) flush() error {
 	if err := s.openSegment(); err != nil {
 		return err
 	}
-	if _, err := o.file.WriteAt(o.pending, o.size); err != nil {
+	err := s.options.call("write", func() error {
+		_, err := o.file.WriteAt(o.pending, o.size)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	o.size += int64(len(o.pending))
@@ -79,6 +83,11 @@ func (s *Spool) openSegment() error {
 	if err := o.close(); err != nil { // what was written is in the file nonetheless
 		s.options.Log.Warn("a segment of the spool could not be closed", "folder", s.path, "error", err)
 	}
+	return s.options.call("begin-segment", s.beginSegment)
+}
+
+func (s *Spool) beginSegment() error {
+	o := &s.out
 	name := s.segmentName(o.number + 1)
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -116,7 +125,7 @@ func (s *Spool) Sync() error {
 	if o.file == nil || !o.dirty {
 		return nil
 	}
-	if err := o.file.Sync(); err != nil {
+	if err := s.options.call("sync", o.file.Sync); err != nil {
 		return fmt.Errorf("sync the spool: %w", err)
 	}
 	if o.fresh {

@@ -2,8 +2,10 @@ package distribution_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,12 +14,17 @@ import (
 	"github.com/longshore-registry/longshore/internal/audit"
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/db/dbtest"
+	"github.com/longshore-registry/longshore/internal/problem"
 )
 
 // recorded makes a rig whose changes and pulls are recorded, with an action log that holds so many bytes.
-func recorded(t *testing.T, d *db.DB, bytes int64) (*rig, *audit.Log) {
+func recorded(t *testing.T, d *db.DB, bytes int64, change ...func(*audit.Options)) (*rig, *audit.Log) {
 	t.Helper()
-	log, err := audit.Open(t.Context(), audit.Options{DB: d, Dir: t.TempDir(), SpoolBytes: bytes, Clock: time.Now, Log: slog.New(slog.DiscardHandler)})
+	o := audit.Options{DB: d, Dir: t.TempDir(), SpoolBytes: bytes, Clock: time.Now, Log: slog.New(slog.DiscardHandler)}
+	for _, fn := range change {
+		fn(&o)
+	}
+	log, err := audit.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,19 +95,93 @@ func TestWhatTheProtocolRecords(t *testing.T) {
 	})
 }
 
-// TestAPullThatCannotBeRecordedIsRefused fills a spool; what is refused sends nothing of the manifest.
-func TestAPullThatCannotBeRecordedIsRefused(t *testing.T) {
-	d := dbtest.Open(t, dbtest.SQLite)
-	r, log := recorded(t, d, 0)
+// TestAFullSpool pulls while nothing reaches the database until the spool is full. Then a pull is refused, and nothing
+// of the manifest is sent; or it goes unrecorded and is counted, where the configuration allows that. When the database
+// is back pulls are recorded again, without a restart.
+func TestAFullSpool(t *testing.T) {
+	for _, drop := range []bool{false, true} {
+		t.Run(fmt.Sprintf("ALLOW_PULLS_WITHOUT_STRICT_LOGGING %v", drop), func(t *testing.T) {
+			var away atomic.Bool
+			r, log, pull := tinySpool(t, drop, &away)
+			away.Store(true)
+			taken := 0
+			for ; taken < 5000 && log.Stats().Refused+log.Stats().Dropped == 0; taken++ {
+				if a := r.send(pull); a.status != 200 {
+					break
+				}
+			}
+			s := log.Stats()
+			if s.SpoolBytes > s.SpoolLimit || s.SpoolBytes < s.SpoolLimit/2 || s.Dropped+s.Refused == 0 {
+				t.Fatalf("after %d pulls: %+v", taken, s)
+			}
+			if a := r.send(pull); drop {
+				r.want(a, 200)
+				if log.Stats().Dropped <= s.Dropped || s.Refused > 0 {
+					t.Errorf("%+v, then %+v", s, log.Stats())
+				}
+			} else {
+				refused(t, r.want(a, 503))
+			}
+			r.want(r.send(call{path: "/v2/alice/app/tags/list", token: pull.token}), 200)
+			away.Store(false)
+			if err := log.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			r.want(r.send(pull), 200)
+			if err := log.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if after := log.Stats(); after.Stored != after.Pulled || after.Stored != s.Pulled+1 {
+				t.Errorf("full: %+v, in the end: %+v", s, after)
+			}
+		})
+	}
+}
+
+// tinySpool makes a rig whose spool has room for some hundred pulls, and whose pulls are not stored while away says so.
+func tinySpool(t *testing.T, drop bool, away *atomic.Bool) (*rig, *audit.Log, call) {
+	t.Helper()
+	o := dbtest.Options(dbtest.URI(t, dbtest.SQLite))
+	o.Watch = func(transaction string, _ db.Moment) error {
+		if transaction == "store pulls" && away.Load() {
+			return problem.New(problem.Unavailable, "the database is away")
+		}
+		return nil
+	}
+	d, err := db.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() })
+	r, log := recorded(t, d, 64<<10, func(o *audit.Options) { o.DropPulls = drop })
+	pusher := r.token("alice", scopeOf("alice/app", "pull,push"))
+	r.push(pusher, "alice/app", "v1", emptyIndex)
+	return r, log, call{path: "/v2/alice/app/manifests/v1", token: pusher}
+}
+
+// refused looks at the answer to a pull that cannot be recorded.
+func refused(t *testing.T, a answer) {
+	t.Helper()
+	var envelope struct {
+		Errors []struct{ Code, Message string }
+	}
+	if err := json.Unmarshal(a.body, &envelope); err != nil || len(envelope.Errors) != 1 || !strings.Contains(envelope.Errors[0].Message, "ALLOW_PULLS_WITHOUT_STRICT_LOGGING") {
+		t.Errorf("%s %v", a.body, err)
+	}
+	if a.header.Get("Retry-After") == "" || a.header.Get("Docker-Content-Digest") != "" {
+		t.Errorf("%v", a.header)
+	}
+}
+
+// TestAClosedLogRefusesPulls as one that is full.
+func TestAClosedLogRefusesPulls(t *testing.T) {
+	r, log := recorded(t, dbtest.Open(t, dbtest.SQLite), 0)
 	pusher := r.token("alice", scopeOf("alice/app", "pull,push"))
 	r.push(pusher, "alice/app", "v1", emptyIndex)
 	if err := log.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	a := r.want(r.send(call{path: "/v2/alice/app/manifests/v1", token: pusher}), 503)
-	if a.header.Get("Retry-After") == "" || a.header.Get("Docker-Content-Digest") != "" || !strings.Contains(string(a.body), "ALLOW_PULLS_WITHOUT_STRICT_LOGGING") {
-		t.Errorf("%v %s", a.header, a.body)
-	}
+	refused(t, r.want(r.send(call{path: "/v2/alice/app/manifests/v1", token: pusher}), 503))
 }
 
 // TestARecordedWarmPullAsksTheDatabaseNothing counts queries while pulls are recorded.
