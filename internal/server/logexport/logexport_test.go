@@ -1,0 +1,265 @@
+package logexport_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/longshore-registry/longshore/internal/audit"
+	"github.com/longshore-registry/longshore/internal/db/dbtest"
+	"github.com/longshore-registry/longshore/internal/outbound"
+	"github.com/longshore-registry/longshore/internal/problem"
+	"github.com/longshore-registry/longshore/internal/server/logexport"
+)
+
+// rig is a log with three entries, a folder for exports, and somebody who is told.
+type rig struct {
+	t    *testing.T
+	log  *audit.Log
+	dir  string
+	now  time.Time
+	told chan logexport.Result // by the callback
+	mail chan string           // address and status
+	hook string                // the callback's address
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{t: t, dir: t.TempDir(), now: time.Now(), told: make(chan logexport.Result, 20), mail: make(chan string, 20)}
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, q *http.Request) {
+		var result logexport.Result
+		if err := json.NewDecoder(q.Body).Decode(&result); err != nil {
+			t.Error(err)
+		}
+		r.told <- result
+	}))
+	t.Cleanup(hook.Close)
+	r.hook = hook.URL
+	d := dbtest.Open(t, dbtest.SQLite)
+	var err error
+	r.log, err = audit.Open(t.Context(), audit.Options{DB: d, Dir: t.TempDir(), Clock: r.clock, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.log.Close(context.WithoutCancel(t.Context())) })
+	for range 3 {
+		if err := r.log.Record(t.Context(), audit.Entry{Kind: audit.CreateRepo, NamespaceID: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return r
+}
+
+func (r *rig) clock() time.Time { return r.now }
+
+// LogsExported implements logexport.Mailer.
+func (r *rig) LogsExported(_ context.Context, to string, result logexport.Result) error {
+	r.mail <- to + " " + result.Status
+	return nil
+}
+
+// exporter is one that may call the hook. It runs until the context ends; then stopped is closed.
+func (r *rig) exporter(ctx context.Context) (x *logexport.Exporter, stopped chan struct{}) {
+	r.t.Helper()
+	x, err := logexport.New(logexport.Options{
+		Log: r.log, Dir: r.dir, Guard: outbound.New([]string{"127.0.0.1"}), Mail: r, Clock: r.clock, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	stopped = make(chan struct{})
+	go func() {
+		defer close(stopped)
+		_ = x.Run(ctx)
+	}()
+	return x, stopped
+}
+
+func (r *rig) request() logexport.Request {
+	namespace := "acme"
+	return logexport.Request{
+		Query:   audit.Query{NamespaceID: 1, From: r.now.Add(-time.Hour), To: r.now.Add(time.Hour)},
+		Details: audit.ExportDetails{Namespace: &namespace},
+		Entry:   func(e audit.Recorded) any { return map[string]string{"kind": e.Kind} },
+		URL:     func(path string) string { return "https://registry.test" + path }, CallbackURL: r.hook,
+	}
+}
+
+func (r *rig) start(x *logexport.Exporter, q logexport.Request) string {
+	r.t.Helper()
+	id, err := x.Start(q)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return id
+}
+
+func (r *rig) result() logexport.Result {
+	r.t.Helper()
+	select {
+	case result := <-r.told:
+		return result
+	case <-time.After(time.Minute):
+		r.t.Fatal("the callback was not called")
+		return logexport.Result{}
+	}
+}
+
+func fetch(x *logexport.Exporter, id string) *httptest.ResponseRecorder {
+	q := httptest.NewRequest(http.MethodGet, "/exportedlogs/"+id, nil)
+	q.SetPathValue("id", id)
+	answer := httptest.NewRecorder()
+	x.ServeHTTP(answer, q)
+	return answer
+}
+
+// kinds are those of the entries about exports, the newest first.
+func (r *rig) kinds() (all []string) {
+	r.t.Helper()
+	for e, err := range r.log.All(r.t.Context(), audit.Query{NamespaceID: 1, To: r.now.Add(time.Hour), Without: []audit.Kind{audit.CreateRepo}}) {
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		all = append(all, e.Kind)
+	}
+	return all
+}
+
+func TestAFinishedExportIsThereAfterARestart(t *testing.T) {
+	r := newRig(t)
+	ctx, stop := context.WithCancel(t.Context())
+	x, stopped := r.exporter(ctx)
+	q := r.request()
+	q.CallbackEmail = "alice@example.com"
+	id := r.start(x, q)
+	if result := r.result(); result.Status != "success" || result.URL == nil || *result.URL != "https://registry.test/exportedlogs/"+id {
+		t.Errorf("%+v", result)
+	}
+	if mail := <-r.mail; mail != "alice@example.com success" {
+		t.Error(mail)
+	}
+	stop()
+	<-stopped
+	if err := os.WriteFile(r.dir+"/00000000-0000-4000-8000-000000000000.json.part", []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again, _ := r.exporter(t.Context())
+	if a := fetch(again, id); a.Code != http.StatusOK || strings.Count(a.Body.String(), "create_repo") != 3 || !strings.HasSuffix(a.Body.String(), `{"terminator": true}]}`) {
+		t.Errorf("%d %s", a.Code, a.Body)
+	}
+	r.left(id + ".json")
+	r.now = r.now.Add(logexport.Life)
+	if a := fetch(again, id); a.Code != http.StatusNotFound {
+		t.Errorf("after its day: %d", a.Code)
+	}
+	r.exporter(t.Context())
+	r.left()
+}
+
+// left expects exactly these files in the folder.
+func (r *rig) left(names ...string) {
+	r.t.Helper()
+	entries, err := os.ReadDir(r.dir)
+	if err != nil || len(entries) != len(names) {
+		r.t.Fatalf("%v, %v", entries, err)
+	}
+	for i, e := range entries {
+		if e.Name() != names[i] {
+			r.t.Error(e.Name())
+		}
+	}
+}
+
+// TestAStopDuringAnExportIsTold stops while the first of two is in the middle of its entries.
+func TestAStopDuringAnExportIsTold(t *testing.T) {
+	r := newRig(t)
+	ctx, stop := context.WithCancel(t.Context())
+	x, stopped := r.exporter(ctx)
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	q := r.request()
+	q.Entry = func(audit.Recorded) any {
+		select {
+		case begun <- struct{}{}:
+			<-goOn
+		default:
+		}
+		return make(chan int) // what cannot be written ends it, as the context would at the next slice
+	}
+	first := r.start(x, q)
+	<-begun
+	second := r.start(x, r.request())
+	stop()
+	close(goOn)
+	<-stopped
+	for _, id := range []string{first, second} {
+		if result := r.result(); result.ID != id || result.Status != "failed" || result.URL != nil {
+			t.Errorf("%+v", result)
+		}
+		if a := fetch(x, id); a.Code != http.StatusNotFound {
+			t.Errorf("%d %s", a.Code, a.Body)
+		}
+	}
+	r.left()
+	if kinds := r.kinds(); len(kinds) != 2 || kinds[0] != "export_logs_failure" || kinds[1] != "export_logs_failure" {
+		t.Error(kinds)
+	}
+}
+
+func TestTooManyExportsAreRefused(t *testing.T) {
+	r := newRig(t)
+	ended, end := context.WithCancel(t.Context())
+	end()
+	x, stopped := r.exporter(ended)
+	<-stopped
+	for range 16 {
+		r.start(x, r.request())
+	}
+	if _, err := x.Start(r.request()); !problem.Is(err, problem.TooMany) || problem.From(err).RetryAfter == 0 {
+		t.Error(err)
+	}
+}
+
+// TestACallbackLeadsNowhereInside has a callback that is allowed redirect to an address that is not.
+func TestACallbackLeadsNowhereInside(t *testing.T) {
+	r := newRig(t)
+	var visited atomic.Bool
+	listener, err := net.Listen("tcp", "127.0.0.2:0")
+	if err != nil {
+		t.Skip(err)
+	}
+	inside := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visited.Store(true) })}
+	go func() { _ = inside.Serve(listener) }()
+	t.Cleanup(func() { _ = inside.Close() })
+	turned := make(chan struct{}, 10)
+	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		turned <- struct{}{}
+		http.Redirect(w, q, "http://"+listener.Addr().String()+"/", http.StatusTemporaryRedirect)
+	}))
+	t.Cleanup(hook.Close)
+	ctx, stop := context.WithCancel(t.Context())
+	x, stopped := r.exporter(ctx)
+	for _, address := range []string{
+		"http://" + listener.Addr().String(), "http://169.254.169.254/latest", "http://10.0.0.1/", "http://[::1]/", "ftp://example.com/", "file:///etc/passwd",
+	} {
+		if err := x.CheckCallback(t.Context(), address); err == nil {
+			t.Errorf("%s is called", address)
+		}
+	}
+	q := r.request()
+	q.CallbackURL = hook.URL
+	r.start(x, q)
+	<-turned
+	stop()
+	<-stopped
+	if visited.Load() {
+		t.Error("the redirect was followed")
+	}
+}
