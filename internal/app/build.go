@@ -192,7 +192,8 @@ func (i *installation) buildServers(_ context.Context, s *parts) error {
 	v2, err := distribution.New(distribution.Options{
 		Registry: s.registry, Content: s.content, Access: s.access, Identity: s.identity, Tokens: s.tokens, Audit: s.log, Events: s.events,
 		AuditLogins: c.ActionLog.Logins, AuditLoginFailures: c.ActionLog.LoginFailures,
-		Service: i.audience(), Names: i.names(), RecoveryMode: c.Server.RecoveryMode, AdvertiseV2: c.Registry.Advertised,
+		AuditFailures: distribution.Failures{Pulls: c.ActionLog.PullFailures, Pushes: c.ActionLog.PushFailures, Deletes: c.ActionLog.DeleteFailures},
+		Service:       i.audience(), Names: i.names(), RecoveryMode: c.Server.RecoveryMode, AdvertiseV2: c.Registry.Advertised,
 		BlacklistV2: c.Registry.BlockedDockers, PublicCatalog: c.Registry.PublicCatalog, ReferrersAPI: c.Registry.Referrers,
 		SparseIndex: c.Registry.SparseIndex, CreatePublic: !c.Push.PrivateRepositories,
 		PageSize: c.Registry.PageSize, Clock: i.seams.now, Log: i.log,

@@ -222,17 +222,19 @@ type Mail struct {
 
 // ActionLog is what is recorded of what happens, and for how long.
 type ActionLog struct {
-	PullsWithout  bool          // a pull goes on although it cannot be recorded
-	AllWithout    bool          // so does a sign-in, and a pull
-	Logins        bool          // sign-ins and sign-outs are recorded
-	LoginFailures bool          // sign-ins that are refused are recorded
-	Silent        []string      // namespaces of which nothing is recorded
-	SilentPulls   []string      // namespaces of which no pull is recorded
-	MaxPages      int           // of a list; 0 for all
-	Retention     time.Duration // how long entries are kept at least; 0 for ever
-	Export        bool          // lists can be exported
-	Counts        bool          // counts by day can be asked for
-	InnerHosts    []string      // names, addresses and networks that are inside and may be called nevertheless
+	PullsWithout  bool // a pull goes on although it cannot be recorded
+	AllWithout    bool // so does a sign-in, and a pull
+	Logins        bool // sign-ins and sign-outs are recorded
+	LoginFailures bool // sign-ins that are refused are recorded
+	// PullFailures, PushFailures and DeleteFailures record requests for manifests that fail.
+	PullFailures, PushFailures, DeleteFailures bool
+	Silent                                     []string      // namespaces of which nothing is recorded
+	SilentPulls                                []string      // namespaces of which no pull is recorded
+	MaxPages                                   int           // of a list; 0 for all
+	Retention                                  time.Duration // how long entries are kept at least; 0 for ever
+	Export                                     bool          // lists can be exported
+	Counts                                     bool          // counts by day can be asked for
+	InnerHosts                                 []string      // names, addresses and networks that are inside and may be called nevertheless
 }
 
 // Observability is what the program tells about itself.

@@ -2,6 +2,7 @@ package distribution
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/longshore-registry/longshore/internal/audit"
 	"github.com/longshore-registry/longshore/internal/digest"
@@ -32,6 +33,61 @@ func (q *request) pulled(mediaType, name string, d digest.Digest) error {
 		Kind: audit.PullRepo, PerformerID: q.principal.Account.ID, NamespaceID: repo.NamespaceID, RepositoryID: repo.ID,
 		IP: q.rec.ClientIP, Metadata: audit.AppendWho(fields, q.principal, q.r.UserAgent()), Tag: q.target.tag, Digest: d,
 	})
+}
+
+// failed records a request for a manifest that was refused or failed, where the configuration asks for it. A request
+// without credentials is none: every client's first one is. An entry that cannot be kept does not change the answer.
+func (q *request) failed(ctx context.Context, refusal error) {
+	kind := q.failure()
+	if kind == 0 || q.options.Audit == nil || problem.Is(refusal, problem.Unauthenticated) {
+		return
+	}
+	fields := []audit.Field{
+		audit.Text("repo", q.target.name), audit.Text("namespace", q.target.namespace), audit.Text("message", problem.From(refusal).Message),
+	}
+	if q.target.tag != "" {
+		fields = append(fields, audit.Text("tag", q.target.tag))
+	} else {
+		fields = append(fields, audit.Text("manifest_digest", q.target.digest.String()))
+	}
+	record := q.options.Audit.Noted
+	if kind == audit.PullRepoFailed {
+		record = q.options.Audit.Pulled // what DISABLED_FOR_PULL_LOGS is about
+	}
+	namespaceID := q.place.repository.NamespaceID
+	if namespaceID == 0 {
+		namespaceID = q.place.owner.ID
+	}
+	err := record(audit.Entry{
+		Kind: kind, PerformerID: q.principal.Account.ID, NamespaceID: namespaceID, RepositoryID: q.place.repository.ID,
+		IP: q.rec.ClientIP, Metadata: audit.AppendWho(fields, q.principal, q.r.UserAgent()),
+	})
+	if err != nil {
+		q.options.Log.WarnContext(ctx, "a request that failed could not be recorded", "error", err)
+	}
+}
+
+// failure is the kind of entry that the request has when it fails; 0 for none.
+func (q *request) failure() audit.Kind {
+	if q.target.kind != kindManifest {
+		return 0
+	}
+	on := q.options.AuditFailures
+	switch q.r.Method {
+	case http.MethodGet, http.MethodHead:
+		if on.Pulls {
+			return audit.PullRepoFailed
+		}
+	case http.MethodPut:
+		if on.Pushes {
+			return audit.PushRepoFailed
+		}
+	case http.MethodDelete:
+		if on.Deletes {
+			return audit.DeleteTagFailed
+		}
+	}
+	return 0
 }
 
 // loggedIn records a request for a token that grants nothing, which is how clients log in.

@@ -15,24 +15,27 @@ import (
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/db/dbtest"
 	"github.com/longshore-registry/longshore/internal/problem"
+	"github.com/longshore-registry/longshore/internal/server/distribution"
 )
 
 // recorded makes a rig whose changes and pulls are recorded, with an action log that holds so many bytes.
-func recorded(t *testing.T, d *db.DB, bytes int64, change ...func(*audit.Options)) (*rig, *audit.Log) {
+func recorded(t *testing.T, d *db.DB, bytes int64, change ...func(*audit.Options, *settings)) (*rig, *audit.Log) {
 	t.Helper()
 	o := audit.Options{DB: d, Dir: t.TempDir(), SpoolBytes: bytes, Clock: time.Now, Log: slog.New(slog.DiscardHandler)}
-	for _, fn := range change {
-		fn(&o)
-	}
-	log, err := audit.Open(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = log.Close(t.Context()) })
-	return newRig(t, d, func(s *settings) {
+	var log *audit.Log
+	r := newRig(t, d, func(s *settings) {
+		for _, fn := range change {
+			fn(&o, s)
+		}
+		var err error
+		if log, err = audit.Open(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
 		s.options.Audit, s.options.AuditLogins, s.options.AuditLoginFailures = log, true, true
 		s.identity.Audit, s.registry.Audit = log, log
-	}), log
+	})
+	t.Cleanup(func() { _ = log.Close(t.Context()) })
+	return r, log
 }
 
 // entries gives kind, performer and metadata of all entries, the oldest first.
@@ -95,6 +98,46 @@ func TestWhatTheProtocolRecords(t *testing.T) {
 	})
 }
 
+// TestWhatFailsIsRecordedWhereAskedFor has each kind of request fail, with the switch of its own and without.
+func TestWhatFailsIsRecordedWhereAskedFor(t *testing.T) {
+	const about = `"namespace":"alice","repo":"app","tag":"none","user-agent":"probe/1","username":"alice"`
+	for _, test := range []struct {
+		method string
+		on     distribution.Failures
+		want   string
+	}{
+		{"GET", distribution.Failures{Pulls: true}, "pull_repo_failed"},
+		{"HEAD", distribution.Failures{Pulls: true}, "pull_repo_failed"},
+		{"PUT", distribution.Failures{Pushes: true}, "push_repo_failed"},
+		{"DELETE", distribution.Failures{Deletes: true}, "delete_tag_failed"},
+		{"GET", distribution.Failures{Pushes: true, Deletes: true}, ""},
+		{"PUT", distribution.Failures{Pulls: true, Deletes: true}, ""},
+		{"DELETE", distribution.Failures{Pulls: true, Pushes: true}, ""},
+	} {
+		t.Run(fmt.Sprintf("%s %+v", test.method, test.on), func(t *testing.T) {
+			d := dbtest.Open(t, dbtest.SQLite)
+			r, log := recorded(t, d, 0, func(_ *audit.Options, s *settings) { s.options.AuditFailures = test.on })
+			pusher := r.token("alice", scopeOf("alice/app", "pull,push"))
+			r.push(pusher, "alice/app", "v1", emptyIndex)
+			before := len(entries(t, log))
+			request := call{method: test.method, path: "/v2/alice/app/manifests/none", token: pusher, header: map[string]string{"User-Agent": "probe/1"}}
+			r.want(r.send(request), 400, 404)
+			request.token = ""
+			r.want(r.send(request), 401)
+			got := entries(t, log)[before:]
+			if test.want == "" {
+				if len(got) > 0 {
+					t.Error(got)
+				}
+				return
+			}
+			if len(got) != 1 || !strings.HasPrefix(got[0], test.want+` by alice {"message":"`) || !strings.HasSuffix(got[0], about+"}") {
+				t.Errorf("%q", got)
+			}
+		})
+	}
+}
+
 // TestAFullSpool pulls while nothing reaches the database until the spool is full. Then a pull is refused, and nothing
 // of the manifest is sent; or it goes unrecorded and is counted, where the configuration allows that. When the database
 // is back pulls are recorded again, without a restart.
@@ -153,7 +196,7 @@ func tinySpool(t *testing.T, drop bool, away *atomic.Bool) (*rig, *audit.Log, ca
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = d.Close() })
-	r, log := recorded(t, d, 64<<10, func(o *audit.Options) { o.DropPulls = drop })
+	r, log := recorded(t, d, 64<<10, func(o *audit.Options, _ *settings) { o.DropPulls = drop })
 	pusher := r.token("alice", scopeOf("alice/app", "pull,push"))
 	r.push(pusher, "alice/app", "v1", emptyIndex)
 	return r, log, call{path: "/v2/alice/app/manifests/v1", token: pusher}

@@ -47,6 +47,7 @@ type Options struct {
 
 	AuditLogins        bool // ACTION_LOG_AUDIT_LOGINS
 	AuditLoginFailures bool // ACTION_LOG_AUDIT_LOGIN_FAILURES
+	AuditFailures      Failures
 
 	RecoveryMode  bool   // ACCOUNT_RECOVERY_MODE: nothing works here
 	AdvertiseV2   bool   // FEATURE_ADVERTISE_V2
@@ -63,6 +64,10 @@ type Options struct {
 	Clock func() time.Time // nil for time.Now
 	Log   *slog.Logger     // nil for none
 }
+
+// Failures are the requests for manifests that are recorded when they fail: ACTION_LOG_AUDIT_PULL_FAILURES,
+// ACTION_LOG_AUDIT_PUSH_FAILURES, ACTION_LOG_AUDIT_DELETE_FAILURES.
+type Failures struct{ Pulls, Pushes, Deletes bool }
 
 const (
 	defaultManifestBytes    = 4 << 20
@@ -150,10 +155,13 @@ func (q *request) handle() error {
 	if err := q.target.read(q.options.Names); err != nil {
 		return err
 	}
-	if err := q.admit(q.r.Context()); err != nil {
-		return err
+	if err = q.admit(q.r.Context()); err == nil {
+		err = q.serve()
 	}
-	return q.serve()
+	if err != nil {
+		q.failed(q.r.Context(), err)
+	}
+	return err
 }
 
 func (q *request) noMethod(allowed []string) error {
