@@ -65,6 +65,27 @@ func TestPullsArriveInOrderWithoutBeingAskedFor(t *testing.T) {
 	})
 }
 
+// TestABatchOverTheEndOfAMonth has pulls of two months, some of them late, in one batch: each lies in its month's table.
+func TestABatchOverTheEndOfAMonth(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		o := optionsFor(t, d, at("2026-11-30 23:59:59"))
+		o.storeEvery = time.Hour
+		l := open(t, o)
+		december := month(202612).start()
+		for i, ms := range []int64{december - 2, december - 1, december, december - 1, december + 1, december - 3} {
+			e := pull(i)
+			e.At = db.Time(ms)
+			check(t, l.Pulled(e))
+		}
+		check(t, l.Flush(t.Context()))
+		for table, want := range map[month]int64{202611: 4, 202612: 2} {
+			if n := rowsOf(t, d, table.table()); n != want {
+				t.Errorf("%s has %d entries, expected %d", table.table(), n, want)
+			}
+		}
+	})
+}
+
 func rowsOf(t *testing.T, d *db.DB, table string) (n int64) {
 	t.Helper()
 	check(t, d.QueryRow(t.Context(), "SELECT COUNT(*) FROM "+table).Scan(&n))
