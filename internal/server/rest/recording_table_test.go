@@ -42,15 +42,15 @@ var changesNothing = map[string]string{
 }
 
 const (
-	acme    = "/api/v1/organization/acme"
-	acmeApp = "/api/v1/repository/acme/app"
-	clients = acme + "/applications"
-	panel   = "/api/v1/superuser"
+	acme      = "/api/v1/organization/acme"
+	acmeApp   = "/api/v1/repository/acme/app"
+	clients   = acme + "/applications"
+	superPath = "/api/v1/superuser"
 )
 
 var (
 	anApplication = made("alice", http.MethodPost, clients, `{"name":"app"}`, "client_id")
-	aServiceKey   = made("root", http.MethodPost, panel+"/keys", `{"service":"scanner","expiration":null}`, "kid")
+	aServiceKey   = made("root", http.MethodPost, superPath+"/keys", `{"service":"scanner","expiration":null}`, "kid")
 	aPrototype    = made("alice", http.MethodPost, acme+"/prototypes", `{"role":"read","delegate":{"name":"docs","kind":"team"}}`, "id")
 )
 
@@ -125,31 +125,31 @@ var recordings = []recording{
 	{id: "revokeAppToken", who: "mallory", path: "/api/v1/user/apptoken/{id}", prepare: anAppToken,
 		entries: []string{"revoke_app_specific_token app_specific_token app_specific_token_title"}},
 
-	{id: "createInstallUser", who: "root", path: panel + "/users/", body: `{"username":"newcomer","email":"n@example.com"}`,
+	{id: "createInstallUser", who: "root", path: superPath + "/users/", body: `{"username":"newcomer","email":"n@example.com"}`,
 		entries: []string{"user_create email username"}},
-	{id: "changeInstallUser", name: " password", who: "root", path: panel + "/users/bob", body: `{"password":"correct-horse"}`,
+	{id: "changeInstallUser", name: " password", who: "root", path: superPath + "/users/bob", body: `{"password":"correct-horse"}`,
 		entries: []string{"user_change_password"}},
-	{id: "changeInstallUser", name: " off", who: "root", path: panel + "/users/bob", body: `{"enabled":false}`,
+	{id: "changeInstallUser", name: " off", who: "root", path: superPath + "/users/bob", body: `{"enabled":false}`,
 		entries: []string{"user_disable username"}},
-	{id: "changeInstallUser", name: " on", who: "root", path: panel + "/users/bob", body: `{"enabled":true}`,
+	{id: "changeInstallUser", name: " on", who: "root", path: superPath + "/users/bob", body: `{"enabled":true}`,
 		entries: []string{"user_enable username"}},
-	{id: "changeInstallUser", name: " address", who: "root", path: panel + "/users/bob", body: `{"email":"b2@example.com"}`,
+	{id: "changeInstallUser", name: " address", who: "root", path: superPath + "/users/bob", body: `{"email":"b2@example.com"}`,
 		entries: []string{"user_change_email email old_email"}},
-	{id: "deleteInstallUser", who: "root", path: panel + "/users/bob", entries: []string{"user_delete username"}},
-	{id: "changeOrganization", who: "root", path: panel + "/organizations/other", body: `{"name":"another"}`,
+	{id: "deleteInstallUser", who: "root", path: superPath + "/users/bob", entries: []string{"user_delete username"}},
+	{id: "changeOrganization", who: "root", path: superPath + "/organizations/other", body: `{"name":"another"}`,
 		entries: []string{"org_change_name namespace old_namespace"}},
-	{id: "deleteOrganizationBySuperuser", who: "root", path: panel + "/organizations/another", entries: []string{"org_delete namespace"}},
-	{id: "takeOwnership", who: "root", path: panel + "/takeownership/other",
+	{id: "deleteOrganizationBySuperuser", who: "root", path: superPath + "/organizations/another", entries: []string{"org_delete namespace"}},
+	{id: "takeOwnership", who: "root", path: superPath + "/takeownership/other",
 		entries: []string{"take_ownership entity_id namespace superuser was_user"}},
-	{id: "createServiceKey", who: "root", path: panel + "/keys", body: `{"service":"scanner","expiration":null}`,
+	{id: "createServiceKey", who: "root", path: superPath + "/keys", body: `{"service":"scanner","expiration":null}`,
 		entries: []string{"service_key_create auto_approved expiration_date kid name preshared service", "service_key_approve expiration_date kid name service"}},
-	{id: "updateServiceKey", name: " name", who: "root", path: panel + "/keys/{id}", body: `{"name":"other"}`, prepare: aServiceKey,
+	{id: "updateServiceKey", name: " name", who: "root", path: superPath + "/keys/{id}", body: `{"name":"other"}`, prepare: aServiceKey,
 		entries: []string{"service_key_modify expiration_date kid name service"}},
-	{id: "updateServiceKey", name: " life", who: "root", path: panel + "/keys/{id}", body: `{"expiration":4102444800}`, prepare: aServiceKey,
+	{id: "updateServiceKey", name: " life", who: "root", path: superPath + "/keys/{id}", body: `{"expiration":4102444800}`, prepare: aServiceKey,
 		entries: []string{"service_key_extend expiration_date kid name old_expiration_date service"}},
-	{id: "deleteServiceKey", who: "root", path: panel + "/keys/{id}", prepare: aServiceKey,
+	{id: "deleteServiceKey", who: "root", path: superPath + "/keys/{id}", prepare: aServiceKey,
 		entries: []string{"service_key_delete created_date expiration_date kid name service"}},
-	{id: "approveServiceKey", who: "root", path: panel + "/approvedkeys/{id}", body: `{}`, prepare: aPendingKey,
+	{id: "approveServiceKey", who: "root", path: superPath + "/approvedkeys/{id}", body: `{}`, prepare: aPendingKey,
 		entries: []string{"service_key_approve expiration_date kid name service"}},
 
 	{id: "createOrganization", who: "mallory", path: "/api/v1/organization/", body: `{"name":"fresh","email":"f@example.com"}`,
