@@ -27,10 +27,21 @@ type pulls struct {
 // files are a spool's: of our own, or of a process that is gone.
 type files interface {
 	ID() string
+	Begun() time.Time
 	Read(from spool.Position, records int) (spool.Batch, error)
 	Release(before spool.Position) error
 	Remove() error
 	Leave() error
+}
+
+// ids are those of the spools that this process has.
+func (p *pulls) ids() (all []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.sources {
+		all = append(all, s.files.ID())
+	}
+	return all
 }
 
 // source is a spool and how far it is in the database.
@@ -38,6 +49,7 @@ type source struct {
 	files  files
 	at     spool.Position
 	loaded bool // at is what the database says
+	silent bool // its position may have been forgotten, so that what it counts may have been counted
 }
 
 // Pulled records a pull, or something else that must not wait and whose entry may be lost with the process's last 100 ms.

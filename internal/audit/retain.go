@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/longshore-registry/longshore/internal/db"
 )
@@ -87,12 +88,20 @@ func (l *Log) emptyMonth(ctx context.Context, m month) error {
 	}
 }
 
-// forgetSpools removes the positions of spools whose files are gone with their machine. A spool that comes back after
-// all is stored again: what is still in its month keeps its key and is not added twice.
+// spoolKept is how long the position of a spool is remembered that nobody empties.
+const spoolKept = 90 * 24 * time.Hour
+
+// forgetSpools removes the positions of spools whose files are gone with their machine, not of those that this process
+// has. A spool that comes back after all is stored again: what is still in its month keeps its key and is not added
+// twice, and nothing of it is counted, see source.
 func (l *Log) forgetSpools(ctx context.Context) error {
-	const keep = 90 * 24 * 60 * 60 * 1000 // ms
-	_, err := l.db.Exec(ctx, "DELETE FROM audit_spool WHERE moved_ms < $1", db.Millis(l.options.Clock())-keep)
-	if err != nil {
+	now := l.options.Clock()
+	for _, id := range l.pulls.ids() {
+		if _, err := l.db.Exec(ctx, "UPDATE audit_spool SET moved_ms = $1 WHERE id = $2", db.Millis(now), id); err != nil {
+			return fmt.Errorf("keep the position of a spool: %w", err)
+		}
+	}
+	if _, err := l.db.Exec(ctx, "DELETE FROM audit_spool WHERE moved_ms < $1", db.Millis(now.Add(-spoolKept))); err != nil {
 		return fmt.Errorf("forget old spools: %w", err)
 	}
 	return nil

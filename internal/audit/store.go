@@ -157,11 +157,12 @@ func (l *Log) empty(ctx context.Context, s *source) (err error) {
 		}
 	}()
 	if !s.loaded {
-		at, err := l.position(ctx, s.files.ID())
+		at, known, err := l.position(ctx, s.files.ID())
 		if err != nil {
 			return fmt.Errorf("look up the spool's position: %w", err)
 		}
 		s.at, s.loaded = at, true
+		s.silent = !known && l.options.Clock().Sub(s.files.Begun()) > spoolKept
 	}
 	for {
 		batch, err := s.files.Read(s.at, batchRows)
@@ -172,7 +173,7 @@ func (l *Log) empty(ctx context.Context, s *source) (err error) {
 			l.counts.oldest.Store(0)
 			return nil
 		}
-		if err := l.storeBatch(ctx, s.files.ID(), batch); err != nil {
+		if err := l.storeBatch(ctx, s, batch); err != nil {
 			return err
 		}
 		s.at = batch.Next
@@ -193,17 +194,22 @@ func (l *Log) noteOldest(s *source) {
 	}
 }
 
-func (l *Log) position(ctx context.Context, id string) (at spool.Position, err error) {
+func (l *Log) position(ctx context.Context, id string) (at spool.Position, known bool, err error) {
 	err = l.db.QueryRow(ctx, "SELECT segment, position FROM audit_spool WHERE id = $1", id).Scan(&at.Segment, &at.Offset)
 	if errors.Is(err, db.ErrNoRows) {
-		return at, nil
+		return at, false, nil
 	}
-	return at, err
+	return at, err == nil, err
 }
 
-// storeBatch adds a batch, its counts and its end in one transaction. Losing it to a power cut loses only pulls, so it is soft.
-func (l *Log) storeBatch(ctx context.Context, id string, batch spool.Batch) error {
+// storeBatch adds a batch, its counts and its end in one transaction. Losing it to a power cut
+// loses only pulls and what was counted of pushes, so it is soft.
+func (l *Log) storeBatch(ctx context.Context, s *source, batch spool.Batch) error {
+	id := s.files.ID()
 	rows, actions, late, damaged := l.decode(batch.Records)
+	if s.silent {
+		actions = nil
+	}
 	if len(rows) > 0 {
 		l.counts.oldest.Store(rows[0].atMS)
 	}

@@ -36,7 +36,7 @@ func (s *Service) Federated(ctx context.Context, robot, token string) (Principal
 	if s.options.Federation == nil || !storable(robot) {
 		return Principal{}, TrustRule{}, wrongRobot(robot)
 	}
-	rules, err := s.trustRules(ctx, robot)
+	rules, rev, err := s.trustRules(ctx, robot)
 	if err != nil {
 		return Principal{}, TrustRule{}, err
 	}
@@ -47,7 +47,7 @@ func (s *Service) Federated(ctx context.Context, robot, token string) (Principal
 	if err != nil {
 		return Principal{}, TrustRule{}, err
 	}
-	p, err := s.Resolve(ctx, RobotToken, robot)
+	p, err := s.Current(ctx, RobotToken, robot, rev) // the rules may have been changed while the issuer was asked
 	if err != nil {
 		return Principal{}, TrustRule{}, err
 	}
@@ -55,18 +55,20 @@ func (s *Service) Federated(ctx context.Context, robot, token string) (Principal
 	return p, rule, nil
 }
 
-// trustRules are those of a robot by its full name; none for a robot that does not exist.
-func (s *Service) trustRules(ctx context.Context, robot string) ([]TrustRule, error) {
+// trustRules are those of a robot by its full name, with the account's revision under which they hold; none for a robot
+// that does not exist.
+func (s *Service) trustRules(ctx context.Context, robot string) (rules []TrustRule, rev int64, err error) {
 	var stored string
-	err := s.read.QueryRow(ctx, `SELECT COALESCE(t.federation, '[]')`+robotTables+`
-		WHERE a.name = $1 AND a.kind = 3 AND a.deleted_ms IS NULL`, robot).Scan(&stored)
+	err = s.read.QueryRow(ctx, `SELECT COALESCE(t.federation, '[]'), a.access_rev`+robotTables+`
+		WHERE a.name = $1 AND a.kind = 3 AND a.deleted_ms IS NULL`, robot).Scan(&stored, &rev)
 	if errors.Is(err, db.ErrNoRows) {
-		return nil, nil
+		return nil, 0, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look up the federation of robot %q: %w", robot, err)
+		return nil, 0, fmt.Errorf("look up the federation of robot %q: %w", robot, err)
 	}
-	return readTrustRules(robot, stored)
+	rules, err = readTrustRules(robot, stored)
+	return rules, rev, err
 }
 
 func readTrustRules(robot, stored string) ([]TrustRule, error) {
@@ -93,8 +95,7 @@ func (s *Service) RobotFederation(ctx context.Context, owner Account, short stri
 }
 
 // SetRobotFederation replaces a robot's trust rules; none ends its federation. Registry tokens that the robot has stop
-// working. It is Invalid for an incomplete or
-// repeated rule, an issuer that is no URL, and an unknown robot.
+// working. It is Invalid for an incomplete or repeated rule, an issuer that is no URL, and an unknown robot.
 func (s *Service) SetRobotFederation(ctx context.Context, owner Account, short string, rules []TrustRule) error {
 	if err := checkTrustRules(rules); err != nil {
 		return err

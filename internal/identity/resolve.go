@@ -38,7 +38,7 @@ func (s *Service) Resolve(ctx context.Context, c Credential, reference string) (
 }
 
 // Current is Resolve for a token or session that was made when the account had the revision accessRev: it is refused
-// after the password was set, the robot's token regenerated, or the account disabled.
+// after the password was set, the robot's token regenerated or its trust rules changed, or the account disabled.
 func (s *Service) Current(ctx context.Context, c Credential, reference string, accessRev int64) (Principal, error) {
 	r, err := s.resolve(ctx, c, reference)
 	if err == nil && r.principal.Account.AccessRev < accessRev {

@@ -236,7 +236,7 @@ func (r *Reader) findTeams(s Seeker, organizationID int64, n needle, limit int) 
 	var from string
 	switch {
 	case s.AllNamespaces && organizationID == 0:
-		from = `(` + n.ids(a, r.db.Dialect(), allTeams, "1 = 1", limit) + `) AS f JOIN team x ON x.id = f.id`
+		from = `(` + n.ids(a, r.db.Dialect(), allTeams, "EXISTS (SELECT 1 FROM account o WHERE o.id = x.organization_id AND o.deleted_ms IS NULL AND o.enabled = 1)", limit) + `) AS f JOIN team x ON x.id = f.id`
 	case s.AllNamespaces:
 		from = `team x`
 	default:

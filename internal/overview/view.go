@@ -2,7 +2,10 @@ package overview
 
 import (
 	"context"
+	"errors"
 	"strconv"
+
+	"github.com/longshore-registry/longshore/internal/db"
 )
 
 const (
@@ -13,7 +16,8 @@ const (
 	fewRuled = 32
 )
 
-// view is where a viewer's repositories are to be looked for. What it says only decides about speed.
+// view is where a viewer's repositories are to be looked for. It is asked for each list: the rows below ruled are shown
+// without a further look at their permissions.
 type view struct {
 	walk  bool    // in the namespace, each row being asked whether it may be seen
 	ruled []int64 // namespaces of which the viewer sees all, in order
@@ -30,6 +34,9 @@ func (r *Reader) view(ctx context.Context, f Filter, after Position) (v view, er
 		var rules bool
 		var given int
 		err := r.db.QueryRow(ctx, query, args...).Scan(&rules, &given)
+		if errors.Is(err, db.ErrNoRows) { // it was deleted meanwhile
+			err = nil
+		}
 		return view{walk: rules || given > fewGiven}, err
 	}
 	query, args := f.ruled(after)

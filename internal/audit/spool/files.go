@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -40,6 +41,16 @@ type segment struct{ number, size int64 }
 
 // ID names the spool among those of all processes, for ever.
 func (f *Files) ID() string { return f.id }
+
+// Begun is when the spool was made, which its ID begins with.
+func (f *Files) Begun() time.Time {
+	ms, _, _ := strings.Cut(f.id, "-")
+	n, err := strconv.ParseInt(ms, 10, 64)
+	if err != nil {
+		return time.Time{} // a folder that somebody else has named
+	}
+	return time.UnixMilli(n)
+}
 
 // create makes the folder of a new spool. Its lock comes first, so that nobody takes it for abandoned.
 func create(o Options) (*Files, error) {

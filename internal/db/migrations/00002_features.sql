@@ -352,7 +352,7 @@ CREATE TABLE security_status (
 ){{.Strict}};
 CREATE INDEX security_status_state ON security_status (indexer_state, indexed_ms);
 
--- Counts. They are added up in memory and written every half minute.
+-- Counts. They are written with the entries of the action log that they count.
 
 -- kind: 1 tag, 2 manifest. key: the tag's name or the digest's text. digest: what the tag was at the last pull.
 CREATE TABLE pull_stat (

@@ -52,7 +52,23 @@ func New(o Options) *Verifier {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	o.Client = stayingSecure(o.Client)
 	return &Verifier{options: o, issuers: otter.Must(&otter.Options[string, *issuer]{MaximumSize: maxIssuers})} // the options are constant
+}
+
+// stayingSecure is a client that no redirect leads from https to http: whoever is on the way there could give keys.
+func stayingSecure(c *http.Client) *http.Client {
+	secure, check := *c, c.CheckRedirect
+	secure.CheckRedirect = func(r *http.Request, before []*http.Request) error {
+		if before[0].URL.Scheme == "https" && r.URL.Scheme != "https" {
+			return problem.New(problem.Invalid, "%s redirects to an address without https", before[0].URL.Host)
+		}
+		if check == nil {
+			return nil
+		}
+		return check(r, before)
+	}
+	return &secure
 }
 
 // Verify gives the rule under which a token speaks. A refusal is Unauthenticated. It has the code identity.Unproven

@@ -20,7 +20,9 @@ const (
 	keysLast = time.Hour        // how old they may be while the issuer is away
 	readGap  = 10 * time.Second // between two attempts to read them
 	maxKeys  = 100              // an issuer's
-	leastRSA = 2048             // bits
+	// waitUsable is how long a token waits for new keys while older ones will do.
+	waitUsable = 2 * time.Second
+	leastRSA   = 2048 // bits
 )
 
 // issuer is an oidc.KeySet: the keys that an issuer publishes.
@@ -28,10 +30,12 @@ type issuer struct {
 	url     string
 	options Options
 
-	mu    sync.Mutex // held while keys are read: those who wait share the outcome
-	keys  []jose.JSONWebKey
-	read  time.Time // when keys were read; zero for never
-	tried time.Time // when that was last attempted
+	mu      sync.Mutex
+	keys    []jose.JSONWebKey
+	read    time.Time     // when keys were read; zero for never
+	tried   time.Time     // when an attempt to read them last ended
+	failed  error         // how it ended
+	reading chan struct{} // closed when the present attempt ends: those who wait share the outcome; nil without one
 }
 
 var _ oidc.KeySet = (*issuer)(nil)
@@ -81,23 +85,56 @@ func (i *issuer) published(ctx context.Context, again bool) ([]jose.JSONWebKey, 
 		return i.keys, nil
 	}
 	usable := !i.read.IsZero() && age < keysLast
-	if gap := now.Sub(i.tried); gap >= 0 && gap < readGap {
-		if usable {
-			return i.keys, nil
+	if i.reading == nil {
+		if gap := now.Sub(i.tried); gap >= 0 && gap < readGap {
+			if usable {
+				return i.keys, nil
+			}
+			return nil, fmt.Errorf("the issuer could not be read %s ago; it is asked again after %s", gap.Round(time.Second), readGap)
 		}
-		return nil, fmt.Errorf("the issuer could not be read %s ago; it is asked again after %s", gap.Round(time.Second), readGap)
+		i.reading = make(chan struct{})
+		go i.readAnew(context.WithoutCancel(ctx)) // a client that hangs up must not count as an issuer that is away
 	}
-	i.tried = now
-	keys, err := i.fetch(context.WithoutCancel(ctx)) // a client that hangs up must not count as an issuer that is away
-	if err != nil {
-		i.options.Log.WarnContext(ctx, "an issuer of robots' tokens could not be read", "issuer", i.url, "error", err)
-		if usable {
-			return i.keys, nil
-		}
+	if err := i.await(ctx, usable); err != nil {
 		return nil, err
 	}
-	i.keys, i.read = keys, now
-	return keys, nil
+	if i.failed != nil && !usable {
+		return nil, i.failed
+	}
+	return i.keys, nil
+}
+
+// await waits for the present attempt, with the lock given up meanwhile; while older keys will do, not for long.
+func (i *issuer) await(ctx context.Context, usable bool) error {
+	ended := i.reading
+	i.mu.Unlock()
+	defer i.mu.Lock()
+	var enough <-chan time.Time
+	if usable {
+		enough = time.After(waitUsable)
+	}
+	select {
+	case <-ended:
+	case <-enough:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
+
+func (i *issuer) readAnew(ctx context.Context) {
+	keys, err := i.fetch(ctx)
+	if err != nil {
+		i.options.Log.WarnContext(ctx, "an issuer of robots' tokens could not be read", "issuer", i.url, "error", err)
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.tried, i.failed = i.options.Clock(), err
+	if err == nil {
+		i.keys, i.read = keys, i.tried
+	}
+	close(i.reading)
+	i.reading = nil
 }
 
 // fetch reads the discovery document, which must name the very issuer it was read from, and the keys it leads to.

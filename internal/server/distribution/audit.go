@@ -35,11 +35,13 @@ func (q *request) pulled(mediaType, name string, d digest.Digest) error {
 	})
 }
 
-// failed records a request for a manifest that was refused or failed, where the configuration asks for it. A request
-// without credentials is none: every client's first one is. An entry that cannot be kept does not change the answer.
+// failed records a request for a manifest that was refused or failed, where the configuration asks for it. Without a
+// valid token a refusal is none, since every client's first request is refused so; nor is it one that the registry itself
+// is unwell. An entry that cannot be kept does not change the answer.
 func (q *request) failed(ctx context.Context, refusal error) {
 	kind := q.failure()
-	if kind == 0 || q.options.Audit == nil || problem.Is(refusal, problem.Unauthenticated) {
+	if kind == 0 || q.options.Audit == nil || problem.Is(refusal, problem.Unavailable) ||
+		problem.Is(refusal, problem.Unauthenticated) && q.principal.IsAnonymous() {
 		return
 	}
 	fields := []audit.Field{

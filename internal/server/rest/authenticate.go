@@ -30,7 +30,7 @@ func (a *API) authenticate(ctx context.Context, x *exchange) (context.Context, e
 	switch {
 	case isBearer:
 		x.call.Principal, err = a.bearer(ctx, token)
-	case isBasic && x.route.Basic:
+	case isBasic && x.route != nil && x.route.Basic:
 		x.call.Principal, err = a.basic(ctx, name, password)
 	default:
 		x.call.Principal, err = a.sessions.principal(ctx, a.options.Identity, a.options.FreshLogin)

@@ -21,7 +21,7 @@ func (a *API) consentRoutes() []*route {
 		missing = http.StatusNotFound
 	}
 	return []*route{
-		{Method: http.MethodGet, Path: "/oauth/authorize", ID: "oauthAuthorize", Summary: "Ask the user to authorize an application", Need: everybody(), Anonymous: true, Browser: true, Basic: true, Handler: page(a.authorizePage)},
+		{Method: http.MethodGet, Path: authorizePath, ID: "oauthAuthorize", Summary: "Ask the user to authorize an application", Need: everybody(), Anonymous: true, Browser: true, Basic: true, Handler: page(a.authorizePage)},
 		{Method: http.MethodPost, Path: "/oauth/authorizeapp", ID: "oauthAuthorizeApp", Summary: "Authorize an application", Need: everybody(), Anonymous: true, Basic: true, Direct: true, Form: true, Handler: page(a.authorizeApp)},
 		{Method: http.MethodPost, Path: "/oauth/denyapp", ID: "oauthDenyApp", Summary: "Deny an application", Need: everybody(), Anonymous: true, ReadOnlyOK: true, Basic: true, Form: true, Handler: page(a.denyApp)},
 		{Method: http.MethodGet, Path: localHandler, ID: "oauthLocalApp", Summary: "Show a token that was just made", Need: everybody(), Anonymous: true, Browser: true, Handler: page(a.localApp)},
@@ -141,7 +141,7 @@ type consent struct {
 func (a *API) authorizePage(ctx context.Context, c *Call, x *exchange) error {
 	q, err := a.readGrant(ctx, c, x)
 	if err != nil {
-		return x.refuse(err)
+		return a.refuse(x, err)
 	}
 	granted, err := a.options.OAuth.Granted(ctx, q.Application.ID, q.UserID)
 	if err != nil {
@@ -181,7 +181,7 @@ func originOf(redirect string) string {
 func (a *API) authorizeApp(ctx context.Context, c *Call, x *exchange) error {
 	q, err := a.readGrant(ctx, c, x)
 	if err != nil {
-		return x.refuse(err)
+		return a.refuse(x, err)
 	}
 	return a.answerGrant(ctx, c, x, q)
 }
@@ -189,14 +189,14 @@ func (a *API) authorizeApp(ctx context.Context, c *Call, x *exchange) error {
 func (a *API) denyApp(ctx context.Context, c *Call, x *exchange) error {
 	q, err := a.readAsked(ctx, c, x)
 	if err != nil {
-		return x.refuse(err)
+		return a.refuse(x, err)
 	}
 	x.redirect(oauth.Answer(q.Redirect, map[string]string{"error": "authorization_denied", "state": q.State}))
 	return nil
 }
 
 // refuse answers a request that does not come to consent: with a redirect where one is safe, in words else.
-func (x *exchange) refuse(err error) error {
+func (a *API) refuse(x *exchange, err error) error {
 	var m mismatch
 	if errors.As(err, &m) {
 		x.redirect(m.target)
@@ -208,7 +208,7 @@ func (x *exchange) refuse(err error) error {
 	}
 	if f.status == http.StatusUnauthorized {
 		x.w.Header().Set("WWW-Authenticate", challenge(""))
-		if !x.route.changes() {
+		if !x.route.changes() && a.options.DirectLogin {
 			return x.html(f.status, signInFirstPage, struct{ Title, Text, Link string }{"Sign in", f.text, signInAddress(x.r.URL.RequestURI())}, "")
 		}
 	}

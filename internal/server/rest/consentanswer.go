@@ -63,7 +63,7 @@ func (a *API) ticket(userID int64, token string) (string, error) {
 
 func (a *API) localApp(_ context.Context, c *Call, x *exchange) error {
 	if c.Principal.Credential != identity.Session {
-		return x.refuse(abort(http.StatusUnauthorized, "Sign in to the registry first"))
+		return a.refuse(x, abort(http.StatusUnauthorized, "Sign in to the registry first"))
 	}
 	if x.query.Get("scope") == "" {
 		return x.html(http.StatusOK, notePage, note{"Authorization canceled", "No access was given."}, "")
@@ -122,7 +122,7 @@ func oauthError(code, text string) map[string]string {
 func (a *API) assignUser(ctx context.Context, c *Call, x *exchange) error {
 	q, err := a.readAsked(ctx, c, x)
 	if err != nil {
-		return x.refuse(err)
+		return a.refuse(x, err)
 	}
 	q.Assignment = ""
 	may, err := a.mayAuthorize(ctx, c, q)
@@ -130,15 +130,15 @@ func (a *API) assignUser(ctx context.Context, c *Call, x *exchange) error {
 		return err
 	}
 	if !may {
-		return x.refuse(abort(http.StatusForbidden, "Only administrators of the application's organization assign its tokens"))
+		return a.refuse(x, abort(http.StatusForbidden, "Only administrators of the application's organization assign its tokens"))
 	}
 	scopes, err := identity.ParseScopes(x.value("scope"))
 	if err != nil || scopes == 0 {
-		return x.refuse(abort(http.StatusNotFound, "The scope is missing or unknown; known are %s", identity.AllScopes))
+		return a.refuse(x, abort(http.StatusNotFound, "The scope is missing or unknown; known are %s", identity.AllScopes))
 	}
 	user, err := a.options.Identity.Account(ctx, x.value("username"))
 	if problem.Is(err, problem.NotFound) || err == nil && (user.Kind != identity.User || !user.Enabled) {
-		return x.refuse(abort(http.StatusNotFound, "There is no such user, or the user is disabled"))
+		return a.refuse(x, abort(http.StatusNotFound, "There is no such user, or the user is disabled"))
 	}
 	if err != nil {
 		return err

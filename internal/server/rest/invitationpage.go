@@ -31,6 +31,9 @@ type invitationView struct{ Title, User, Team, Organization, Code, CSRF string }
 func (a *API) showInvitation(ctx context.Context, c *Call, x *exchange) error {
 	code := x.query.Get("code")
 	if c.Principal.Credential != identity.Session {
+		if !a.options.DirectLogin {
+			return x.html(http.StatusUnauthorized, notePage, note{"Sign in first", "Sign in to the registry, then follow the link in the mail again."}, "")
+		}
 		x.redirect(signInAddress(invitationPath + "?" + url.Values{"code": {code}}.Encode()))
 		return nil
 	}

@@ -62,6 +62,10 @@ var signInFirstPage = template.Must(template.New("sign in first").Parse(pageHead
 <p><a href="{{.Link}}">Sign in</a></p>
 ` + pageFoot))
 
+// signedInPage goes on by itself (its Refresh header says where), and has a link for browsers that do not.
+var signedInPage = template.Must(template.New("signed in").Parse(pageHead + `<p><a href="{{.Link}}">Go on</a></p>
+` + pageFoot))
+
 // signInPage takes a name and a password.
 var signInPage = template.Must(template.New("sign in").Parse(pageHead + `{{with .Error}}<p class="mark" role="alert">{{.}}</p>
 {{end}}<form method="post" action="/signin">

@@ -22,6 +22,8 @@ var changesNothing = map[string]string{
 	"deleteStar":                            "rest-api.md §31 has no kind",
 	"verifyUser":                            "confirms a sign-in",
 	"oauthDenyApp":                          "refuses a grant",
+	"signinByForm":                          "notes a sign-in, which is spooled",
+	"confirmInvite":                         "the join of acceptTeamInvite, by a form",
 	"oauthAuthorizeApp":                     "held by TestEveryGrantIsRecorded",
 	"oauthAccessToken":                      "held by TestEveryGrantIsRecorded",
 	"oauthAssignUser":                       "held by TestEveryGrantIsRecorded",

@@ -97,7 +97,8 @@ func same(t *testing.T, name string, c *client, there, missing exchanged, thing,
 		h.Del("Date")
 		h.Del("Set-Cookie")
 	}
-	b.body = strings.ReplaceAll(b.body, nothing, thing)
+	inHTML := strings.NewReplacer("+", "&#43;")
+	b.body = strings.NewReplacer(nothing, thing, inHTML.Replace(nothing), inHTML.Replace(thing)).Replace(b.body)
 	for _, values := range b.header {
 		for i := range values {
 			values[i] = strings.ReplaceAll(values[i], nothing, thing)

@@ -59,8 +59,11 @@ func (a *API) redirectToRepository(ctx context.Context, c *Call, x *exchange) er
 	return nil
 }
 
-// redirectToNamespace tells whether a name is taken, which is no secret.
+// redirectToNamespace tells whether a name is taken, which is no secret where anybody may look around.
 func (a *API) redirectToNamespace(ctx context.Context, c *Call, x *exchange) error {
+	if c.Principal.IsAnonymous() && !a.options.Access.Policy().AnonymousAccess {
+		return x.nothingHere()
+	}
 	owner, err := a.namespace(ctx, c.Path.Variable("namespace"))
 	if err != nil {
 		return err

@@ -11,8 +11,12 @@ import (
 	"github.com/longshore-registry/longshore/internal/problem"
 )
 
-// signInPath is the page on which people sign in, where the console has its own.
-const signInPath = "/signin"
+const (
+	// signInPath is the page on which people sign in, where the console has its own.
+	signInPath = "/signin"
+	// authorizePath is the page on which they authorize an application.
+	authorizePath = "/oauth/authorize"
+)
 
 func (a *API) signInPageRoutes() []*route {
 	missing, refused := 0, 0
@@ -84,6 +88,12 @@ func (a *API) signInByForm(ctx context.Context, c *Call, x *exchange) error {
 	}
 	if err := a.signedIn(c, user); err != nil {
 		return err
+	}
+	if strings.HasPrefix(next, authorizePath) {
+		// From there it may go on to an application. A browser takes that for the form's own target, which the page's
+		// policy forbids; from a page of its own it is a new way.
+		x.w.Header().Set("Refresh", "0; url="+next)
+		return x.html(http.StatusOK, signedInPage, struct{ Title, Link string }{"Signed in", next}, "")
 	}
 	x.redirect(next)
 	return nil

@@ -48,7 +48,7 @@ func (a *API) getDiscovery(_ context.Context, c *Call, in *discoveryInput) (*dis
 		"swagger": "2.0", "host": c.Record.Host, "basePath": "/", "schemes": []string{c.Record.Scheme},
 		"info": object{"title": "Longshore", "version": a.options.Version, "description": "The registry's API, compatible with Quay's."},
 		"securityDefinitions": object{oauthScheme: object{
-			"type": "oauth2", "flow": "implicit", "authorizationUrl": c.Record.URL("/oauth/authorize"), "scopes": scopes,
+			"type": "oauth2", "flow": "implicit", "authorizationUrl": c.Record.URL(authorizePath), "scopes": scopes,
 		}},
 		"paths": paths, "definitions": s.definitions, "tags": tagsOf(paths),
 	}}, nil

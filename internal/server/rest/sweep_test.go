@@ -254,6 +254,11 @@ func tolerances() map[string]string {
 	add("{repository}", "so has who takes a star away", "unknown foreign", "deleteStar")
 	add("{service_id}", "so has who parts from a login service", "unknown foreign nonsense", "detachExternalLogin")
 	add("{prefix}", "a part of a name can be anything", "unknown nonsense", "getMatchingEntities")
+	const repeats = "the page repeats what the address says, and looks nothing up"
+	add("{username}", repeats, "unknown foreign nonsense", "userPage")
+	add("{orgname}", repeats, "unknown foreign nonsense", "organizationPage")
+	add("{repository}", repeats, "unknown foreign nonsense", "repositoryPage")
+	add("{repository}", "it is the page of a repository called status", "unknown foreign nonsense", "getBuildBadge")
 	add("{email}", "an address is nobody's", "foreign", "inviteTeamMemberEmail")
 	return reasons
 }
