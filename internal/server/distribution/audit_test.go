@@ -119,10 +119,13 @@ func TestWhatFailsIsRecordedWhereAskedFor(t *testing.T) {
 			r, log := recorded(t, d, 0, func(_ *audit.Options, s *settings) { s.options.AuditFailures = test.on })
 			pusher := r.token("alice", scopeOf("alice/app", "pull,push"))
 			r.push(pusher, "alice/app", "v1", emptyIndex)
+			stranger := r.token("bob", scopeOf("alice/app", "pull,push"))
 			before := len(entries(t, log))
 			request := call{method: test.method, path: "/v2/alice/app/manifests/none", token: pusher, header: map[string]string{"User-Agent": "probe/1"}}
 			r.want(r.send(request), 400, 404)
 			request.token = ""
+			r.want(r.send(request), 401)
+			request.token = stranger
 			r.want(r.send(request), 401)
 			got := entries(t, log)[before:]
 			if test.want == "" {
@@ -131,7 +134,8 @@ func TestWhatFailsIsRecordedWhereAskedFor(t *testing.T) {
 				}
 				return
 			}
-			if len(got) != 1 || !strings.HasPrefix(got[0], test.want+` by alice {"message":"`) || !strings.HasSuffix(got[0], about+"}") {
+			if len(got) != 2 || !strings.HasPrefix(got[0], test.want+` by alice {"message":"`) || !strings.HasSuffix(got[0], about+"}") ||
+				!strings.HasPrefix(got[1], test.want+` by bob {"message":"`) {
 				t.Errorf("%q", got)
 			}
 		})

@@ -34,6 +34,11 @@ func TestWhoSeesWhatIsUnwell(t *testing.T) {
 		t.Error("a token sees with another scope than super:user, or not with that")
 	}
 	nobody := w.anonymous()
+	nobody.header.Set("Authorization", "Basic cm9vdDp4")
+	if seesHealth(nobody) {
+		t.Error("a password lets see, which no health endpoint takes")
+	}
+	nobody.header.Del("Authorization")
 	wantStatus(t, "a wrong secret", nobody.do(http.MethodGet, "/health/enabledebug/hunter3", ""), 404)
 	if seesHealth(nobody) {
 		t.Error("a wrong secret lets see")
