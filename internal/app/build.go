@@ -205,17 +205,29 @@ func (i *installation) buildServers(_ context.Context, s *parts) error {
 	if err := i.buildMail(s); err != nil {
 		return err
 	}
-	if s.exports, err = logexport.New(logexport.Options{
-		Log: s.log, Dir: filepath.Join(i.data, "exports"), Guard: outbound.New(c.ActionLog.InnerHosts), Clock: i.seams.now, Logger: i.log,
-	}); err != nil {
+	if err := i.buildExports(s); err != nil {
 		return err
 	}
-	s.background = append(s.background, s.exports.Run)
 	s.legacy = legacy.New(legacy.Options{Identity: s.identity, Access: s.access, Lists: overview.New(s.db), Clock: i.seams.now})
 	if s.api, err = rest.New(i.restOptions(s)); err != nil {
 		return err
 	}
 	s.background = append(s.background, s.api.Ready)
+	return nil
+}
+
+// buildExports makes what exports the action log, after buildMail.
+func (i *installation) buildExports(s *parts) (err error) {
+	o := logexport.Options{
+		Log: s.log, Dir: filepath.Join(i.data, "exports"), Guard: outbound.New(i.config.ActionLog.InnerHosts), Clock: i.seams.now, Logger: i.log,
+	}
+	if s.mail != nil {
+		o.Mail = s.mail
+	}
+	if s.exports, err = logexport.New(o); err != nil {
+		return err
+	}
+	s.background = append(s.background, s.exports.Run)
 	return nil
 }
 

@@ -24,6 +24,7 @@ type facts struct {
 	Team         string
 	Inviter      string
 	Admins       []string
+	Status       string // how an export ended
 }
 
 // Confirm asks whoever reads the address to confirm that it is the user's.
@@ -54,6 +55,12 @@ func (s *Sender) AddressChanged(ctx context.Context, to, name, address string) e
 // Invite invites the reader into a team; the link accepts the invitation.
 func (s *Sender) Invite(ctx context.Context, to, organization, team, inviter, link string) error {
 	return s.send(ctx, to, "invite", facts{Organization: organization, Team: team, Inviter: inviter, Link: link})
+}
+
+// LogsExported tells that an export of the action log of a namespace or repository has ended: with success when there is
+// a link, which works for life, else with the status failed or timedout.
+func (s *Sender) LogsExported(ctx context.Context, to, whose, status, link string, life time.Duration) error {
+	return s.send(ctx, to, "exported", facts{Name: whose, Status: status, Link: link, Life: inWords(life)})
 }
 
 // letter is a text with its subject, and the same as HTML.

@@ -1,5 +1,5 @@
 // Package mail hands the registry's letters to an SMTP server: to confirm an address, to set a new password, to change
-// an address, to invite into a team.
+// an address, to invite into a team, to say that logs were exported.
 //
 // A method returns when the server has taken the letter or has refused it; nothing is queued and nothing is tried
 // again. An error is problem.Invalid when the server refuses the recipient, else problem.Unavailable, and says what

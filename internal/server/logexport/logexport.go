@@ -39,8 +39,9 @@ const (
 
 // Mailer tells people by mail.
 type Mailer interface {
-	// LogsExported sends the mail "Export Action Logs Complete".
-	LogsExported(ctx context.Context, to string, r Result) error
+	// LogsExported sends the mail "Export Action Logs Complete" about the log of whose, a namespace or repository. status
+	// is that of Result; link, which works for life, is empty where there is no file. It is not tried again.
+	LogsExported(ctx context.Context, to, whose, status, link string, life time.Duration) error
 }
 
 // Options are what an exporter works with. Log, Dir, Guard, Clock and Logger are required.

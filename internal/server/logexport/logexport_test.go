@@ -3,6 +3,7 @@ package logexport_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -27,7 +28,7 @@ type rig struct {
 	dir  string
 	now  time.Time
 	told chan logexport.Result // by the callback
-	mail chan string           // address and status
+	mail chan string           // what the mailer was told
 	hook string                // the callback's address
 }
 
@@ -61,8 +62,8 @@ func newRig(t *testing.T) *rig {
 func (r *rig) clock() time.Time { return r.now }
 
 // LogsExported implements logexport.Mailer.
-func (r *rig) LogsExported(_ context.Context, to string, result logexport.Result) error {
-	r.mail <- to + " " + result.Status
+func (r *rig) LogsExported(_ context.Context, to, whose, status, link string, life time.Duration) error {
+	r.mail <- fmt.Sprintf("%s %s %s %s %v", to, whose, status, link, life)
 	return nil
 }
 
@@ -143,7 +144,7 @@ func TestAFinishedExportIsThereAfterARestart(t *testing.T) {
 	if result := r.result(); result.Status != "success" || result.URL == nil || *result.URL != "https://registry.test/exportedlogs/"+id {
 		t.Errorf("%+v", result)
 	}
-	if mail := <-r.mail; mail != "alice@example.com success" {
+	if mail := <-r.mail; mail != "alice@example.com acme success https://registry.test/exportedlogs/"+id+" 24h0m0s" {
 		t.Error(mail)
 	}
 	stop()

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/longshore-registry/longshore/internal/audit"
@@ -101,9 +102,24 @@ func (x *Exporter) tell(ctx context.Context, r Request, result Result) error {
 		errs = append(errs, x.call(ctx, r.CallbackURL, result))
 	}
 	if r.CallbackEmail != "" && x.options.Mail != nil {
-		errs = append(errs, x.options.Mail.LogsExported(ctx, r.CallbackEmail, result))
+		link := ""
+		if result.URL != nil {
+			link = *result.URL
+		}
+		errs = append(errs, x.options.Mail.LogsExported(ctx, r.CallbackEmail, result.whose(), result.Status, link, Life))
 	}
 	return errors.Join(errs...)
+}
+
+// whose is the namespace or the repository that the log is of.
+func (r Result) whose() string {
+	var names []string
+	for _, name := range []*string{r.Namespace, r.Repository} {
+		if name != nil {
+			names = append(names, *name)
+		}
+	}
+	return strings.Join(names, "/")
 }
 
 // call posts the result to the callback, which must answer 200. It tries a few times.
