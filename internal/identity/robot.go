@@ -197,6 +197,9 @@ func (s *Service) DeleteRobot(ctx context.Context, owner Account, short string) 
 		if err != nil {
 			return err
 		}
+		if err := requireNoMirrorTx(ctx, tx, id); err != nil {
+			return err
+		}
 		_, err = tx.Exec(ctx, `UPDATE account SET deleted_ms = $1, enabled = 0, access_rev = access_rev + 1 WHERE id = $2`, s.nowMillis(), id)
 		if err != nil {
 			return fmt.Errorf("delete robot %d: %w", id, err)
@@ -215,6 +218,19 @@ func (s *Service) DeleteRobot(ctx context.Context, owner Account, short string) 
 		s.changed(tx)
 		return s.logTx(ctx, tx, "delete_robot", owner.ID, map[string]any{"robot": short})
 	})
+}
+
+// requireNoMirrorTx refuses a robot in whose name a mirror works.
+func requireNoMirrorTx(ctx context.Context, tx db.Tx, robotID int64) error {
+	var uses int64
+	err := tx.QueryRow(ctx, `SELECT (SELECT COUNT(*) FROM mirror WHERE robot_id = $1) + (SELECT COUNT(*) FROM organization_mirror WHERE robot_id = $1)`, robotID).Scan(&uses)
+	if err != nil {
+		return fmt.Errorf("look for mirrors of robot %d: %w", robotID, err)
+	}
+	if uses > 0 {
+		return problem.New(problem.Invalid, "Robot is being used by a mirror")
+	}
+	return nil
 }
 
 func robotTx(ctx context.Context, tx db.Tx, owner Account, short string) (int64, error) {

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/longshore-registry/longshore/internal/identity"
 	"github.com/longshore-registry/longshore/internal/identity/bearer"
 	"github.com/longshore-registry/longshore/internal/problem"
 )
@@ -38,22 +37,10 @@ type serviceKeyView struct {
 }
 
 type approvalView struct {
-	Approver *superuserView `json:"approver"`
+	Approver *superUserView `json:"approver"`
 	Type     string         `json:"approval_type"`
 	Date     string         `json:"approved_date" doc:"RFC 822 date"`
 	Notes    string         `json:"notes"`
-}
-
-// superuserView is a user as the superuser panel shows one.
-type superuserView struct {
-	Kind      string `json:"kind"`
-	Name      string `json:"name"`
-	Username  string `json:"username"`
-	Email     string `json:"email"`
-	Verified  bool   `json:"verified"`
-	Avatar    avatar `json:"avatar"`
-	SuperUser bool   `json:"super_user"`
-	Enabled   bool   `json:"enabled"`
 }
 
 type (
@@ -113,11 +100,8 @@ func (a *API) serviceKeyView(ctx context.Context, k bearer.ServiceKey) (serviceK
 	if who.ID == 0 {
 		return view, nil
 	}
-	super, err := a.options.Access.IsSuperUser(ctx, identity.Principal{Account: who})
-	view.Approval.Approver = &superuserView{
-		Kind: "user", Name: who.Name, Username: who.Name, Email: who.Email, Verified: who.Verified, Avatar: accountAvatar(who),
-		SuperUser: super, Enabled: who.Enabled,
-	}
+	shown, err := a.superUserView(ctx, who)
+	view.Approval.Approver = &shown
 	return view, err
 }
 
