@@ -55,6 +55,7 @@ type rights struct {
 	principal identity.Principal
 	place     place
 	granted   grant
+	byToken   bool // granted is what a token says
 	fresh     bool // as of now, whatever is cached
 }
 
@@ -76,7 +77,7 @@ func (r rights) pull(ctx context.Context) (access.Denial, error) {
 	return r.check(ctx, identity.Principal{}, access.Pull, r.place.object())
 }
 
-// push: the token grants it and its bearer may; on a missing repository, may make it.
+// push: the token grants it and its bearer may; on a missing repository, may make it. See also maker.
 func (r rights) push(ctx context.Context) (access.Denial, error) {
 	switch {
 	case r.granted < grantPush:
@@ -84,7 +85,24 @@ func (r rights) push(ctx context.Context) (access.Denial, error) {
 	case !r.place.exists():
 		return r.create(ctx)
 	}
-	return r.check(ctx, r.principal, access.Push, r.place.object())
+	denial, err := r.check(ctx, r.principal, access.Push, r.place.object())
+	if maker, is := r.maker(); is && err == nil && denial == access.NoRight {
+		return r.check(ctx, maker, access.Push, r.place.object())
+	}
+	return denial, err
+}
+
+// maker is the bearer as one who goes on with a push that may have made the repository. An OAuth token with repo:create
+// and without repo:write is granted push on what is missing alone, so that a registry token of its that grants push is
+// older than the repository: for as long as that token lives it pushes there, within the user's own rights. The next
+// one does not.
+func (r rights) maker() (identity.Principal, bool) {
+	p := r.principal
+	if !r.byToken || p.Credential != identity.OAuthToken || !p.Scopes.Has(identity.ScopeRepoCreate) {
+		return p, false
+	}
+	p.Scopes |= identity.ScopeRepoWrite
+	return p, true
 }
 
 // administer is what "*" in a token stands for.
