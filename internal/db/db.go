@@ -103,6 +103,7 @@ type Tx interface {
 type engine interface {
 	Query(ctx context.Context, query string, args ...any) (Rows, error)
 	QueryRow(ctx context.Context, query string, args ...any) Row
+	queryOnce(ctx context.Context, query string, args ...any) (Rows, error)
 	transact(ctx context.Context, r request) error
 	ping(ctx context.Context) error
 	// schemaDB lends a connection pool without statement limits, for migrations.
@@ -136,6 +137,13 @@ func (d *DB) Dialect() Dialect { return d.dialect }
 func (d *DB) Query(ctx context.Context, query string, args ...any) (Rows, error) {
 	d.queries.Add(1)
 	return d.engine.Query(ctx, query, args...)
+}
+
+// QueryOnce is Query for a statement whose best plan depends on its arguments. PostgreSQL plans it for them, where it
+// may otherwise come to keep one plan for all.
+func (d *DB) QueryOnce(ctx context.Context, query string, args ...any) (Rows, error) {
+	d.queries.Add(1)
+	return d.engine.queryOnce(ctx, query, args...)
 }
 
 // QueryRow reads one row outside a transaction. On SQLite it cannot write.

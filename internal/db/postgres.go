@@ -98,6 +98,19 @@ func (e *postgresEngine) Query(ctx context.Context, query string, args ...any) (
 	if err != nil {
 		return nil, err
 	}
+	return e.query(ctx, query, values)
+}
+
+func (e *postgresEngine) queryOnce(ctx context.Context, query string, args ...any) (Rows, error) {
+	values, err := driverArgs(args)
+	if err != nil {
+		return nil, err
+	}
+	return e.query(ctx, query, append([]any{pgx.QueryExecModeExec}, values...))
+}
+
+// query runs a query with the driver's values, which may begin with the driver's options.
+func (e *postgresEngine) query(ctx context.Context, query string, values []any) (Rows, error) {
 	c, err := e.acquire(ctx, e.hard)
 	if err != nil {
 		return nil, err

@@ -146,6 +146,10 @@ func (e *sqliteEngine) Query(ctx context.Context, query string, args ...any) (Ro
 	return &sqliteRows{ctx: ctx, rows: rows}, nil
 }
 
+func (e *sqliteEngine) queryOnce(ctx context.Context, query string, args ...any) (Rows, error) {
+	return e.Query(ctx, query, args...) // the plan never depends on arguments
+}
+
 func (e *sqliteEngine) QueryRow(ctx context.Context, query string, args ...any) Row {
 	rows, err := e.Query(ctx, query, args...)
 	return row{rows: rows, err: err}

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"strings"
 
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/digest"
@@ -44,9 +43,8 @@ func (r *Registry) TagHistory(ctx context.Context, repo Repository, f TagFilter)
 	}
 	f.Limit = min(f.Limit, maxPage)
 	now := r.now()
-	query, args := historyQuery(r.db.Dialect(), repo, f, now)
-	found, err := r.db.Query(ctx, query, args...)
-	if err != nil {
+	found, err := r.periods(ctx, repo, f, now)
+	if err != nil || found == nil {
 		return nil, false, err
 	}
 	var t Tag
@@ -90,11 +88,7 @@ func historyQuery(d db.Dialect, repo Repository, f TagFilter, now int64) (string
 		where += ` AND name = ` + param(f.Name)
 	}
 	if f.Like != "" {
-		column := `LOWER(name)`
-		if d == db.SQLite { // its LIKE ignores the case of ASCII letters, and no tag has others
-			column = `name`
-		}
-		where += ` AND ` + column + ` LIKE ` + param("%"+likeEscape(strings.ToLower(f.Like))+"%") + ` ESCAPE '\'`
+		where += ` AND ` + likeName(d, f.Like, param)
 	}
 	page := `SELECT name, ` + start + ` AS start_ms, 1 AS live FROM tag` + where + ` AND (expires_ms IS NULL OR expires_ms > ` + param(now) + `)`
 	if !f.OnlyLive { // the conditions stand outside, or PostgreSQL sorts both tables instead of merging their indexes
@@ -102,19 +96,21 @@ func historyQuery(d db.Dialect, repo Repository, f TagFilter, now int64) (string
 		page = `SELECT name, start_ms, live FROM (SELECT repo_id, name, ` + start + ` AS start_ms, 1 AS live FROM tag
 			UNION ALL SELECT repo_id, name, start_ms, 0 AS live FROM tag_history) AS periods` + where
 	}
-	page += ` ORDER BY start_ms DESC, name DESC LIMIT $2 OFFSET $3`
+	return periodRows(page + pageOrder), args
+}
+
+// pageOrder is the order and the part of the list that a page shows.
+const pageOrder = ` ORDER BY start_ms DESC, name DESC LIMIT $2 OFFSET $3`
+
+// periodRows looks up what a page shows of its periods.
+func periodRows(page string) string {
 	return `SELECT p.name, p.start_ms, CASE WHEN p.live = 1 THEN t.expires_ms ELSE h.end_ms END, p.live, COALESCE(t.flags, h.flags),
 			m.digest, m.media_type, m.kind, m.layers_size
 		FROM (` + page + `) AS p
 		LEFT JOIN tag t ON p.live = 1 AND t.repo_id = $1 AND t.name = p.name
 		LEFT JOIN tag_history h ON p.live = 0 AND h.repo_id = $1 AND h.name = p.name AND h.start_ms = p.start_ms
 		JOIN manifest m ON m.id = COALESCE(t.manifest_id, h.manifest_id)
-		ORDER BY p.start_ms DESC, p.name DESC`, args
-}
-
-// likeEscape makes a text match itself in a LIKE pattern.
-func likeEscape(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s)
+		ORDER BY p.start_ms DESC, p.name DESC`
 }
 
 // ChildPresence says for each of the indexes which of the manifests it names the repository can show. Indexes without
