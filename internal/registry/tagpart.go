@@ -35,17 +35,23 @@ func (r *Registry) periods(ctx context.Context, repo Repository, f TagFilter, no
 		}
 	}
 	query, args := historyQuery(r.db.Dialect(), repo, f, now)
+	if f.Name != "" || f.Like != "" { // a plan for any name hashes all tags of the repository, however many it has
+		return r.db.QueryOnce(ctx, query, args...)
+	}
 	return r.db.Query(ctx, query, args...)
 }
 
-// countQuery counts the periods of names with the part, and stops after maxFew.
+// countQuery counts the periods of names with the part, and stops after maxFew. Where there are more names, none of their
+// periods is looked up.
 func countQuery(d db.Dialect, repo Repository, f TagFilter) (string, []any) {
 	args := []any{repo.ID}
 	names := namesQuery(d, repo, f.Like, func(v any) string {
 		args = append(args, v)
 		return values(len(args), 1)
 	})
-	return names + `SELECT COUNT(*) FROM (` + periodsOfNames(f, ``) + ` LIMIT ` + strconv.Itoa(maxFew+1) + `) AS few`, args
+	more := strconv.Itoa(maxFew + 1)
+	return names + `SELECT CASE WHEN (SELECT COUNT(*) FROM names) = ` + more + ` THEN ` + more +
+		` ELSE (SELECT COUNT(*) FROM (` + periodsOfNames(f, ``) + ` LIMIT ` + more + `) AS few) END`, args
 }
 
 // fewQuery is historyQuery for a part that few names have: it starts from them.

@@ -14,7 +14,8 @@ CREATE TABLE tag_name (
 {{- if .PostgreSQL}}
 
 INSERT INTO tag_name (repo_id, name) SELECT repo_id, name FROM tag UNION SELECT repo_id, name FROM tag_history;
-CREATE INDEX tag_name_part ON tag_name USING gin (LOWER(name) gin_trgm_ops);
+-- What was pushed lately waits in a list that every search reads through, so it is kept short (kB).
+CREATE INDEX tag_name_part ON tag_name USING gin (LOWER(name) gin_trgm_ops) WITH (gin_pending_list_limit = 256);
 
 CREATE FUNCTION tag_name_keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     IF NOT EXISTS (SELECT 1 FROM tag_name WHERE repo_id = NEW.repo_id AND name = NEW.name) THEN
