@@ -23,8 +23,6 @@ type Reader struct {
 // Source is a database, or a replica of one.
 type Source interface {
 	db.Queryer
-	// QueryOnce is Query with a plan for these arguments alone.
-	QueryOnce(ctx context.Context, query string, args ...any) (db.Rows, error)
 	// Dialect says which database answers: they look for parts of names in different ways.
 	Dialect() db.Dialect
 }

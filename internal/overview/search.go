@@ -61,7 +61,7 @@ func (r *Reader) FindRepositories(ctx context.Context, s Seeker, text string, of
 		return nil, nil
 	}
 	query, args := r.findRepositories(s, n, offset, limit, now)
-	rows, err := r.db.QueryOnce(ctx, query, args...) // a plan for any word sorts all that begin with a common one
+	rows, err := r.db.Query(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("find repositories: %w", err)
 	}
