@@ -67,8 +67,9 @@ func (n needle) ids(a *arguments, dialect db.Dialect, c corpus, shown string, wa
 		return begin
 	}
 	// A beginning fits better than a part: where there are enough of them, parts are not looked for.
-	shown += ` AND (SELECT COUNT(*) FROM (` + begin + `) AS enough) < ` + strconv.Itoa(wanted)
+	few := `(SELECT COUNT(*) FROM (` + begin + `) AS enough) < ` + strconv.Itoa(wanted)
 	if dialect == db.PostgreSQL {
+		shown += ` AND ` + few
 		return begin + ` UNION SELECT id FROM (SELECT x.id FROM ` + c.table + ` x WHERE ` + qualify(c.where) + ` AND ` + n.inside(a, "x.name") +
 			` AND ` + shown + ` LIMIT ` + limit + `) AS anywhere`
 	}
@@ -78,7 +79,7 @@ func (n needle) ids(a *arguments, dialect db.Dialect, c corpus, shown string, wa
 		match += ` AND class:"` + c.class + `"`
 	}
 	return begin + ` UNION SELECT id FROM (SELECT x.id FROM ` + index + ` s JOIN ` + c.table + ` x ON x.id = s.rowid WHERE s.` + index + ` MATCH ` + a.add(match) +
-		` AND ` + shown + ` LIMIT ` + limit + `) AS anywhere`
+		` AND ` + shown + ` LIMIT CASE WHEN ` + few + ` THEN ` + limit + ` ELSE 0 END) AS anywhere` // as a condition it would be asked of each match
 }
 
 // qualify says that a corpus' condition is about x.
