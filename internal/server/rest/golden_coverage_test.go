@@ -35,6 +35,16 @@ both    POST /oauth/denyapp                               oauth_test.go: pages a
 both    GET  /oauth/localapp                              oauth_test.go: pages and redirects
 both    POST /oauth/access_token                          TestAuthorizationCodeFlow
 error   POST /oauth/authorize/assignuser                  TestAssignedTokens
+both    GET  /oauth2/federation/robot/token               TestAJobPushesWithItsIssuersToken: the tokens differ
+both    GET  /{}                                          TestShortAddresses: redirects
+both    GET  /authrepoemail                               package maillink, with a mail server
+both    GET  /confirminvite                               TestAnInvitationIsFollowedFromTheMail, with an inviter
+both    POST /confirminvite                               TestAnInvitationIsFollowedFromTheMail, with an inviter
+both    GET  /signin                                      TestAnInvitationIsFollowedFromTheMail: a page
+both    POST /signin                                      TestAnInvitationIsFollowedFromTheMail: a page
+both    GET  /repository/{}                               TestShortAddresses: a page
+both    GET  /organization/{}                             TestShortAddresses: a page
+both    GET  /user/{}                                     TestShortAddresses: a page
 both    GET  /exportedlogs/{}                             TestAnExportIsToldServedAndRecorded
 success GET  /api/v1/superuser/apptokens                  the permission table: only read-only superusers
 success GET  /api/v1/superuser/config                     TestTheConfigurationDump, with its switch on
@@ -74,7 +84,7 @@ func TestEveryOperationHasGoldenExchanges(t *testing.T) {
 			}
 		}
 	}
-	missing := map[string]string{}
+	missing, listed := map[string]string{}, map[string]bool{}
 	for line := range strings.Lines(notGolden) {
 		if words := strings.Fields(line); len(words) > 3 {
 			missing[words[1]+" "+words[2]] = words[0]
@@ -87,7 +97,7 @@ func TestEveryOperationHasGoldenExchanges(t *testing.T) {
 		}
 		key := operationKey(words[1], words[2])
 		known := missing[key]
-		delete(missing, key)
+		listed[key] = true
 		if want := known == "success" || known == "both"; succeeds[key] == want {
 			t.Errorf("%s: a golden success is there: %v, and listed as missing: %v", key, succeeds[key], want)
 		}
@@ -96,7 +106,9 @@ func TestEveryOperationHasGoldenExchanges(t *testing.T) {
 		}
 	}
 	for key := range missing {
-		t.Errorf("%s is listed as missing and is no operation", key)
+		if !listed[key] {
+			t.Errorf("%s is listed as missing and is no operation", key)
+		}
 	}
 }
 
