@@ -23,7 +23,7 @@ type Stats struct {
 	Dropped  uint64 // pulls that went unrecorded because the spool was full
 	Refused  uint64 // pulls that were refused because they could not be recorded
 	Late     uint64 // pulls that reached the database after their month was removed
-	// Uncounted are pushes, and pulls of namespaces that are not recorded, that are missing in the repositories' counts.
+	// Uncounted are pushes, and pulls of namespaces that are not recorded, that are known to be missing in the repositories' counts.
 	Uncounted uint64
 	Damaged   uint64 // bytes of spools that could not be read
 	// SpoolBytes is what the spools hold on disk and in memory, SpoolLimit what they may hold. A segment counts until

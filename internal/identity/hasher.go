@@ -27,7 +27,7 @@ type hasher struct {
 	cost    int
 	slots   *semaphore.Weighted
 	waiting atomic.Int64
-	done    atomic.Int64 // computations begun since the start
+	begun   atomic.Int64 // computations begun since the start
 	queue   int64
 }
 
@@ -46,7 +46,7 @@ func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 		return "", err
 	}
 	defer h.slots.Release(1)
-	h.done.Add(1)
+	h.begun.Add(1)
 	stored, err := bcrypt.GenerateFromPassword(counted(password), h.cost)
 	if err != nil {
 		return "", fmt.Errorf("hash a password: %w", err)
@@ -60,7 +60,7 @@ func (h *hasher) matches(ctx context.Context, stored, secret string) (bool, erro
 		return false, err
 	}
 	defer h.slots.Release(1)
-	h.done.Add(1)
+	h.begun.Add(1)
 	return bcrypt.CompareHashAndPassword([]byte(stored), counted(secret)) == nil, nil
 }
 
@@ -79,9 +79,9 @@ func (h *hasher) enter(ctx context.Context) error {
 	return nil
 }
 
-// PasswordHashes is how many password hashes were computed since the start, to store or to compare. Each takes about a
-// quarter of a second of a processor.
-func (s *Service) PasswordHashes() int64 { return s.hasher.done.Load() }
+// PasswordHashes is how many computations of password hashes were begun since the start, to store or to compare. Each
+// takes about a quarter of a second of a processor.
+func (s *Service) PasswordHashes() int64 { return s.hasher.begun.Load() }
 
 // counted is the part of a password that bcrypt looks at.
 func counted(password string) []byte {
