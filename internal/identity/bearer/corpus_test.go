@@ -16,6 +16,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/longshore-registry/longshore/internal/db/dbtest"
+	"github.com/longshore-registry/longshore/internal/identity/federated/issuertest"
 )
 
 // forgery is a token made by hand, from the parts of a right one.
@@ -245,24 +246,7 @@ func signedRSA(t *testing.T, a *Authority) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: private, KeyID: a.current.kid}},
-		(&jose.SignerOptions{}).WithType("JWT"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	payload, err := json.Marshal(genuine(t, a).payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed, err := signer.Sign(payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := signed.CompactSerialize()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token
+	return issuertest.Sign(t, jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: private, KeyID: a.current.kid}}, genuine(t, a).payload)
 }
 
 // A key that somebody has registered for our service name, approved or not, is no key of ours.

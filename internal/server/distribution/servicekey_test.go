@@ -6,7 +6,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/db/dbtest"
+	"github.com/longshore-registry/longshore/internal/identity/federated/issuertest"
 )
 
 // scannerKey is a key that the service scanner made for itself, under its thumbprint.
@@ -52,23 +52,8 @@ func (k scannerKey) jwk(t *testing.T) []byte {
 // pass is a JWT of the key for an audience.
 func (k scannerKey) pass(t *testing.T, r *rig, issuer, audience string) string {
 	t.Helper()
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: k.private}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	claims, err := json.Marshal(map[string]any{"iss": issuer, "aud": audience, "exp": r.clock.Now().Add(time.Minute).Unix()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed, err := signer.Sign(claims)
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := signed.CompactSerialize()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token
+	return issuertest.Sign(t, jose.SigningKey{Algorithm: jose.ES256, Key: k.private},
+		map[string]any{"iss": issuer, "aud": audience, "exp": r.clock.Now().Add(time.Minute).Unix()})
 }
 
 // TestAServiceBringsItsKeys goes the way of a service over HTTP: it offers a key, which waits for approval, replaces it

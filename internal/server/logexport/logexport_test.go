@@ -233,8 +233,11 @@ func TestACallbackLeadsNowhereInside(t *testing.T) {
 	r := newRig(t)
 	var visited atomic.Bool
 	listener, err := net.Listen("tcp", "127.0.0.2:0")
+	if err != nil && os.Getenv("CI") == "" {
+		t.Skip(err) // not every system has all of 127/8
+	}
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	inside := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visited.Store(true) })}
 	go func() { _ = inside.Serve(listener) }()
