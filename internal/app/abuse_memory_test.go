@@ -123,6 +123,42 @@ func TestStalledManifestsHoldLittleMemory(t *testing.T) {
 	x.run(t, attack{who: "mallory", scope: "mallory/own", method: "GET", path: "/v2/mallory/own/manifests/v1", status: 404, code: "MANIFEST_UNKNOWN"})
 }
 
+// TestStalledUploadsHoldLittleMemory: three hundred uploads of one user stall, half of them after a byte and half after as
+// many as fill what they are read into. What they hold is bounded, and others push meanwhile.
+func TestStalledUploadsHoldLittleMemory(t *testing.T) {
+	const stalled, most = 300, 32 << 20
+	x := startTarget(t, dbtest.SQLite, nil)
+	token := x.tokenOf(t, "mallory", "mallory/own")
+	before := heap()
+	for n := range stalled {
+		conn, err := net.Dial("tcp", x.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(abuseTimeout))
+		if _, err := fmt.Fprintf(conn, "POST /v2/mallory/own/blobs/uploads/?digest=sha256:%064d HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n",
+			n, abuseHost, token, 1<<20); err != nil {
+			t.Fatal(err)
+		}
+		line, err := bufio.NewReader(conn).ReadString('\n') // it is sent when the body is about to be read
+		if err != nil || !strings.Contains(line, "100 Continue") {
+			t.Fatalf("upload %d: %q, %v", n, line, err)
+		}
+		if _, err := io.WriteString(conn, strings.Repeat("x", 1+n%2*(64<<10))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range 10 {
+		x.must(t, attack{who: "alice", scope: "alice/app", method: "PUT", path: fmt.Sprintf("/v2/alice/app/manifests/u%d", n), body: string(imageOf([]byte("{}"), []byte("a private layer")))}, 201)
+	}
+	grown := heap() - before
+	t.Logf("%d stalled uploads: the heap grew by %d bytes", stalled, grown)
+	if grown > most {
+		t.Errorf("%d stalled uploads: the heap grew by %d bytes, at most %d are allowed", stalled, grown, most)
+	}
+}
+
 // TestStalledListsOfReferrersHoldLittleMemory: clients that ask for a long answer and do not read it hold one of them at a
 // time, short answers go on, and those who are turned away know when to come back.
 func TestStalledListsOfReferrersHoldLittleMemory(t *testing.T) {

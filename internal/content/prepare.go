@@ -140,13 +140,14 @@ func marshal(h hash.Hash) ([]byte, error) {
 
 // drain reads everything into a hash.
 func (s *Store) drain(ctx context.Context, to hash.Hash, from io.Reader) error {
-	buf := s.buffers.Get().(*[bufferBytes]byte)
-	defer s.buffers.Put(buf)
+	lent := s.buffers.borrow()
+	defer lent.release()
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		n, err := from.Read(buf[:])
+		buf := lent.bytes()
+		n, err := from.Read(buf)
 		to.Write(buf[:n])
 		if err == io.EOF {
 			return nil
@@ -154,5 +155,6 @@ func (s *Store) drain(ctx context.Context, to hash.Hash, from io.Reader) error {
 		if err != nil {
 			return err
 		}
+		lent.fit(n == len(buf))
 	}
 }

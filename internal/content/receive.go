@@ -39,8 +39,8 @@ func (h *held) accepts(c Chunk) error {
 // when receive returns, but for the checkpoints on the way: those lie at multiples of checkpointBytes, where drivers
 // with parts have no unfinished one, and, when bytes come slowly, every checkpointAge.
 func (h *held) receive(ctx context.Context, c Chunk) (Writer, error) {
-	buf := h.store.buffers.Get().(*[bufferBytes]byte)
-	defer h.store.buffers.Put(buf)
+	lent := h.store.buffers.borrow()
+	defer lent.release()
 	body := io.Reader(eof{})
 	if c.Body != nil {
 		body = c.Body
@@ -54,8 +54,9 @@ func (h *held) receive(ctx context.Context, c Chunk) (Writer, error) {
 	}
 	var w Writer
 	for size := h.session.Size; ; {
-		room := checkpointBytes - size%checkpointBytes
-		n, readErr := h.fill(body, buf[:min(room, bufferBytes)])
+		buf := lent.bytes()
+		buf = buf[:min(checkpointBytes-size%checkpointBytes, int64(len(buf)))]
+		n, readErr := h.fill(body, buf)
 		size += int64(n)
 		if err := h.store.fits(h.session.ID, size); err != nil {
 			h.discard(ctx)
@@ -86,6 +87,7 @@ func (h *held) receive(ctx context.Context, c Chunk) (Writer, error) {
 				return w, err
 			}
 		}
+		lent.fit(n == len(buf))
 	}
 }
 

@@ -3,7 +3,6 @@ package content
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -34,7 +33,6 @@ const (
 	defaultLease      = time.Hour
 	defaultMaxUploads = 1000
 
-	bufferBytes     = 256 << 10
 	checkpointBytes = 64 << 20         // an upload is saved at each multiple,
 	checkpointAge   = 10 * time.Second // and after this time if bytes came
 	uploadLifetime  = 48 * time.Hour   // after the last byte
@@ -62,7 +60,7 @@ type Store struct {
 	// SQLite: then claims live in memory alone.
 	holder  string
 	claims  claims
-	buffers sync.Pool     // of *[bufferBytes]byte
+	buffers *buffers
 	asked   chan struct{} // tells RunMeasure that there is something to do
 }
 
@@ -83,7 +81,7 @@ func NewStore(ctx context.Context, o Options) (*Store, error) {
 		db: o.DB, byID: map[int64]*place{}, lease: o.Lease, maxBlob: o.MaxBlob, maxUploads: o.MaxUploads,
 		clock: o.Clock, log: o.Log, patience: claimPatience,
 	}
-	s.buffers.New = func() any { return new([bufferBytes]byte) }
+	s.buffers = newBuffers()
 	s.claims.held = map[string]chan struct{}{}
 	s.asked = make(chan struct{}, 1)
 	if s.lease <= 0 {
