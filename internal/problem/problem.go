@@ -94,6 +94,9 @@ func From(err error) *Error {
 
 // Is reports whether err's chain holds an *Error of the kind.
 func Is(err error, kind Kind) bool {
+	if err == nil { // which is asked on every path that goes well, and costs memory below
+		return false
+	}
 	var e *Error
 	return errors.As(err, &e) && e.Kind == kind
 }

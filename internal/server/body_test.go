@@ -297,7 +297,7 @@ func TestALongAnswerGetsMoreTimeAsItMoves(t *testing.T) {
 	} {
 		d := &deadlines{ResponseRecorder: *httptest.NewRecorder()}
 		w := newResponseWriter(d)
-		if n, err := send(w); err != nil || n != int64(len(content)) || w.bytes != n || w.status != 200 {
+		if n, err := send(&w); err != nil || n != int64(len(content)) || w.bytes != n || w.status != 200 {
 			t.Errorf("%s: %d bytes, %d counted, status %d, %v", name, n, w.bytes, w.status, err)
 		}
 		if d.moved.Load() < pieces {

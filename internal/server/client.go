@@ -56,6 +56,9 @@ func (a Address) locate(r *http.Request, rec *record.Record) {
 // forwardedFor picks the client's address out of X-Forwarded-For: each proxy appends the peer it saw, so with n
 // proxies the client is the n-th from the right, or the first when fewer are there.
 func (a Address) forwardedFor(values []string) (netip.Addr, bool) {
+	if len(values) == 0 {
+		return netip.Addr{}, false
+	}
 	items := strings.Split(strings.Join(values, ","), ",")
 	hops := max(a.Proxies, 1)
 	item := strings.TrimSpace(items[max(len(items)-hops, 0)])

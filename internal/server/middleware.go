@@ -20,12 +20,15 @@ var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 // panic into a 500 (or a broken connection when the answer had begun), and writes one log line and the metrics.
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		rec := &record.Record{ID: r.Header.Get("X-Request-Id"), Start: time.Now()}
-		if !requestID.MatchString(rec.ID) {
+		x := &struct { // in one piece of memory
+			rec record.Record
+			out responseWriter
+		}{record.Record{ID: r.Header.Get("X-Request-Id"), Start: time.Now()}, newResponseWriter(w)}
+		rec, out := &x.rec, &x.out
+		if rec.ID == "" || !requestID.MatchString(rec.ID) {
 			rec.ID = strconv.FormatUint(rand.Uint64(), 36)
 		}
 		s.address.locate(r, rec)
-		out := newResponseWriter(w)
 		out.Header().Set("X-Request-Id", rec.ID)
 		r = r.WithContext(record.With(r.Context(), rec)) // net/http goes by the body of the one it made
 		body := s.guard(r, rec, out)
@@ -58,7 +61,7 @@ func (s *Server) guard(r *http.Request, rec *record.Record, out *responseWriter)
 		rec.Intake = s.intake.Request(rec.ClientIP, func(time.Duration) {})
 		return nil
 	}
-	body := &guardedBody{ReadCloser: r.Body, control: out.control}
+	body := &guardedBody{ReadCloser: r.Body, control: &out.control}
 	r.Body = body
 	// net/http reads on after a handler that did not: without a deadline, for as long as the client likes.
 	_ = out.control.SetReadDeadline(time.Now().Add(unreadLimit))

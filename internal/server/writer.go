@@ -22,14 +22,14 @@ const (
 // io.ReaderFrom through, so that a file over plain HTTP/1.1 still leaves by sendfile.
 type responseWriter struct {
 	http.ResponseWriter
-	control *http.ResponseController
+	control http.ResponseController
 	status  int
 	bytes   int64
 	last    func() bool // whether the connection ends with this answer; nil for never
 }
 
-func newResponseWriter(w http.ResponseWriter) *responseWriter {
-	return &responseWriter{ResponseWriter: w, control: http.NewResponseController(w)}
+func newResponseWriter(w http.ResponseWriter) responseWriter {
+	return responseWriter{ResponseWriter: w, control: *http.NewResponseController(w)}
 }
 
 // Unwrap lets http.ResponseController reach the connection.

@@ -83,6 +83,7 @@ type Handler struct {
 	rows      []row
 	blacklist versionSpec
 	buffers   sync.Pool // of *[]byte, for bodies that do not leave by sendfile
+	requests  sync.Pool // of *request: one is a kilobyte, and nothing keeps it after its answer
 }
 
 // New checks the options.
@@ -99,6 +100,7 @@ func New(o Options) (*Handler, error) {
 	}
 	h := &Handler{options: o.withDefaults(), policy: o.Access.Policy(), blacklist: blacklist}
 	h.buffers.New = func() any { b := make([]byte, bufferSize); return &b }
+	h.requests.New = func() any { return new(request) }
 	for _, r := range routes() {
 		if r.kind == kindReferrers && !o.ReferrersAPI {
 			continue
@@ -129,8 +131,13 @@ func (o Options) withDefaults() Options {
 
 // ServeHTTP answers a request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	q := &request{Handler: h, w: w, r: r, rec: record.From(r.Context())}
-	w.Header().Set("Docker-Distribution-API-Version", "registry/2.0")
+	q := h.requests.Get().(*request)
+	*q = request{Handler: h, w: w, r: r, rec: record.From(r.Context())}
+	defer func() {
+		*q = request{}
+		h.requests.Put(q)
+	}()
+	w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0") // as net/http spells it: another spelling is translated for each answer
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if err := q.handle(); err != nil {
 		q.fail(err)

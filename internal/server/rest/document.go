@@ -49,6 +49,9 @@ func (p pattern) parameters() []*huma.Param {
 	return all
 }
 
+// problemName is the response under which the document has the errors of every operation.
+const problemName = "Problem"
+
 // problemResponse documents the errors of every operation.
 func problemResponse() *huma.Response {
 	text := func(doc string) *huma.Schema { return &huma.Schema{Type: huma.TypeString, Description: doc} }

@@ -244,7 +244,8 @@ func humaConfig(o Options) huma.Config {
 			OpenAPI: "3.1.0",
 			Info:    &huma.Info{Title: "Longshore", Version: o.Version, Description: "The registry's API, compatible with Quay's."},
 			Components: &huma.Components{
-				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				Schemas:   huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				Responses: map[string]*huma.Response{problemName: problemResponse()},
 				SecuritySchemes: map[string]*huma.SecurityScheme{
 					schemeBearer:  {Type: "http", Scheme: "bearer", Description: "An OAuth access token."},
 					schemeSession: {Type: "apiKey", In: "cookie", Name: cookie, Description: "With X-CSRF-Token on everything but GET."},

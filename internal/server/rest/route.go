@@ -138,6 +138,6 @@ func (r *route) operation() huma.Operation {
 		DefaultStatus:   r.Status,
 		MaxBodyBytes:    -1, // the exchange has read and bounded the body before huma sees it
 		BodyReadTimeout: -1, // the listener bounds stalls
-		Responses:       map[string]*huma.Response{"default": problemResponse()},
+		Responses:       map[string]*huma.Response{"default": {Ref: "#/components/responses/" + problemName}},
 	}
 }
