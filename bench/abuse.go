@@ -23,6 +23,7 @@ const (
 	victimPace = 5 * time.Millisecond // between two pulls begun, whether or not the earlier have been answered
 	abuserPace = 5 * time.Millisecond // between two requests of all abusers; the machine is theirs too
 	victimWait = 10 * time.Second     // for one pull
+	coming     = time.Second          // in which connections that are held have come and been looked at
 )
 
 // abuse is something a registry has to bear. Its requests come at abuserPace, or it holds connections open.
@@ -83,7 +84,7 @@ func (b *bench) abuseAll(ctx context.Context) error {
 	small := rows()[0].needs
 	out := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
 	defer out.Flush()
-	fmt.Fprintln(out, "abuse\tserver\tpull without: p50, p99 ms\tpull with: p50, p99 ms\tpulls that failed\tanswers to the abuse\tmemory")
+	fmt.Fprintln(out, "abuse\tserver\tpull without: p50, p99 ms\twhile connections come\tpull with: p50, p99 ms\tpulls that failed\tanswers to the abuse\tmemory")
 	for _, a := range abuses() {
 		for _, s := range b.servers {
 			if s.client.user == "" {
@@ -95,7 +96,7 @@ func (b *bench) abuseAll(ctx context.Context) error {
 				}
 				s.prepared[small] = true
 			}
-			var without, with pulls
+			var without, first, with pulls
 			answers := map[string]int{}
 			for range b.rounds {
 				if err := without.observe(ctx, s, b.span); err != nil {
@@ -105,13 +106,18 @@ func (b *bench) abuseAll(ctx context.Context) error {
 				if err != nil {
 					return fmt.Errorf("%s: %w", a.name, err)
 				}
-				err = with.observe(ctx, s, b.span)
+				if a.hold > 0 {
+					err = first.observe(ctx, s, coming)
+				}
+				if err == nil {
+					err = with.observe(ctx, s, b.span)
+				}
 				stop()
 				if err != nil {
 					return err
 				}
 			}
-			fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%d\t%v\t%s\n", a.name, s.name, without.quantiles(), with.quantiles(), without.failed+with.failed, inOrder(answers), s.memory())
+			fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%d\t%v\t%s\n", a.name, s.name, without.quantiles(), first.quantiles(), with.quantiles(), without.failed+first.failed+with.failed, inOrder(answers), s.memory())
 		}
 	}
 	return nil
@@ -151,6 +157,9 @@ func (p *pulls) observe(ctx context.Context, s *server, span time.Duration) erro
 }
 
 func (p *pulls) quantiles() string {
+	if len(p.took) == 0 {
+		return "-"
+	}
 	slices.Sort(p.took)
 	at := func(q float64) float64 { return float64(p.took[int(q*float64(len(p.took)-1))].Microseconds()) / 1000 }
 	return fmt.Sprintf("%.2f, %.2f", at(0.5), at(0.99))
