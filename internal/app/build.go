@@ -219,7 +219,7 @@ func (i *installation) buildServers(_ context.Context, s *parts) error {
 // buildExports makes what exports the action log, after buildMail.
 func (i *installation) buildExports(s *parts) (err error) {
 	o := logexport.Options{
-		Log: s.log, Dir: filepath.Join(i.data, "exports"), Guard: outbound.New(i.config.ActionLog.InnerHosts), Clock: i.seams.now, Logger: i.log,
+		Log: s.log, Dir: filepath.Join(i.data, "exports"), Guard: i.guard(), Clock: i.seams.now, Logger: i.log,
 	}
 	if s.mail != nil {
 		o.Mail = s.mail
@@ -229,6 +229,11 @@ func (i *installation) buildExports(s *parts) (err error) {
 	}
 	s.background = append(s.background, s.exports.Run)
 	return nil
+}
+
+// guard makes the calls to addresses that other people name.
+func (i *installation) guard() *outbound.Guard {
+	return outbound.New(i.config.ActionLog.InnerHosts, outbound.Roots(i.config.Bundle.ExtraCAs))
 }
 
 // audience is whom registry tokens are for.
@@ -248,7 +253,7 @@ func (i *installation) federation() *federated.Verifier {
 		audiences = append(audiences, i.links())
 	}
 	return federated.New(federated.Options{
-		Client: outbound.Bounded(outbound.New(c.ActionLog.InnerHosts).Client(patience), longest), Audiences: audiences, Clock: i.seams.now, Log: i.log,
+		Client: outbound.Bounded(i.guard().Client(patience), longest), Audiences: audiences, Clock: i.seams.now, Log: i.log,
 	})
 }
 
@@ -260,7 +265,7 @@ func (i *installation) buildMail(s *parts) (err error) {
 	}
 	s.mail, err = mail.New(mail.Options{
 		Server: c.Server, Port: c.Port, StartTLS: c.StartTLS, Username: c.Username, Password: c.Password, Sender: c.Sender,
-		Registry: i.config.Server.Hostname, Clock: i.seams.now,
+		Registry: i.config.Server.Hostname, Roots: outbound.Roots(i.config.Bundle.ExtraCAs), Clock: i.seams.now,
 	})
 	if err != nil {
 		return err

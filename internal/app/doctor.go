@@ -3,19 +3,18 @@ package app
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	blobfiles "github.com/longshore-registry/longshore/internal/content/fs"
 	"github.com/longshore-registry/longshore/internal/db"
+	"github.com/longshore-registry/longshore/internal/outbound"
 	"github.com/longshore-registry/longshore/internal/problem"
 )
 
@@ -209,7 +208,7 @@ func (i *installation) checkURL(ctx context.Context) []verdict {
 	if err != nil {
 		return []verdict{{name: "public URL", found: err.Error(), fatal: true, advice: "correct SERVER_HOSTNAME"}}
 	}
-	client := http.Client{Transport: &http.Transport{Proxy: nil, TLSClientConfig: &tls.Config{RootCAs: i.roots()}}}
+	client := http.Client{Transport: &http.Transport{Proxy: nil, TLSClientConfig: &tls.Config{RootCAs: outbound.Roots(i.config.Bundle.ExtraCAs)}}}
 	response, err := client.Do(request)
 	if err != nil {
 		return []verdict{{name: "public URL", found: err.Error(), advice: "clients use this address: start the registry, or correct DNS, proxy or SERVER_HOSTNAME"}}
@@ -226,18 +225,4 @@ func (i *installation) checkURL(ctx context.Context) []verdict {
 		all = append(all, compareClock(set.Hostname, date))
 	}
 	return all
-}
-
-// roots are the system's certificates and those of extra_ca_certs.
-func (i *installation) roots() *x509.CertPool {
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	for _, path := range i.config.Bundle.ExtraCAs {
-		if pem, err := os.ReadFile(filepath.Clean(path)); err == nil {
-			pool.AppendCertsFromPEM(pem)
-		}
-	}
-	return pool
 }

@@ -3,6 +3,9 @@ package app
 import (
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -112,6 +115,36 @@ func TestAJobPushesWithItsIssuersToken(t *testing.T) {
 				t.Run("without the rule "+name, func(t *testing.T) { x.must(t, a, 401) })
 			}
 			x.must(t, attack{method: "GET", path: "/v2/auth?service=" + abuseHost, header: []string{"Authorization: " + x.basic("robot")}}, 200)
+		})
+	}
+}
+
+// TestAnIssuerBehindAPrivateAuthorityIsBelievedByItsFile has the issuer's authority among the files of extra_ca_certs, and
+// not.
+func TestAnIssuerBehindAPrivateAuthorityIsBelievedByItsFile(t *testing.T) {
+	issuer, authority := issuertest.StartTLS(t)
+	file := filepath.Join(t.TempDir(), "private.crt")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name   string
+		files  []string
+		status int
+	}{{"with its file", []string{file}, 200}, {"without", nil, 401}} {
+		t.Run(c.name, func(t *testing.T) {
+			x := startTarget(t, dbtest.Kinds()[0], func(o *config.Config) {
+				innerIssuers(o)
+				o.Bundle.ExtraCAs = c.files
+			})
+			f := federation{issuer, x}
+			f.trust(t, identity.TrustRule{Issuer: f.URL, Subject: jobSubject})
+			r := x.must(t, attack{method: "GET", path: exchangePath, header: []string{basicOf("alice+bot", f.job(t))}}, c.status)
+			if c.status == 200 {
+				x.secrets = append(x.secrets, tokenIn(t, r))
+			} else if !strings.Contains(x.log.String(), "certificate signed by unknown authority") {
+				t.Error("the log does not say that the issuer's authority is unknown")
+			}
 		})
 	}
 }

@@ -5,10 +5,15 @@
 // when it is checked and another when it is used gains nothing; redirects are judged the same way. What is inside
 // (loopback, private, link-local and other special networks) is called only where the operator lists it
 // (SSRF_ALLOWED_HOSTS). No proxy of the environment is used, and nothing is sent along that belongs to the registry.
+//
+// Whose certificates are believed is the machine's word and the operator's: Roots adds the authorities of
+// extra_ca_certs.
 package outbound
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"net/http"
 	"net/netip"
@@ -29,12 +34,14 @@ const (
 type Guard struct {
 	names    map[string]bool
 	networks []netip.Prefix
+	roots    *x509.CertPool
 	resolve  func(ctx context.Context, host string) ([]netip.Addr, error)
 }
 
-// New makes a guard that lets calls inside to the listed names, addresses and networks.
-func New(allowed []string) *Guard {
-	g := &Guard{names: map[string]bool{}, resolve: func(ctx context.Context, host string) ([]netip.Addr, error) {
+// New makes a guard that lets calls inside to the listed names, addresses and networks. roots are whose certificates are
+// believed; nil for the system's.
+func New(allowed []string, roots *x509.CertPool) *Guard {
+	g := &Guard{names: map[string]bool{}, roots: roots, resolve: func(ctx context.Context, host string) ([]netip.Addr, error) {
 		return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	}}
 	for _, entry := range allowed {
@@ -102,7 +109,7 @@ func (g *Guard) Client(timeout time.Duration) *http.Client {
 		Timeout: timeout,
 		Transport: &http.Transport{
 			DialContext: g.dial, TLSHandshakeTimeout: dialTimeout, ResponseHeaderTimeout: timeout,
-			MaxResponseHeaderBytes: 64 << 10, DisableKeepAlives: true,
+			MaxResponseHeaderBytes: 64 << 10, DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: g.roots, MinVersion: tls.VersionTLS12},
 		},
 		CheckRedirect: func(r *http.Request, before []*http.Request) error {
 			if len(before) > maxRedirects {

@@ -28,7 +28,7 @@ func TestInsideIsWhatIsNotPublic(t *testing.T) {
 }
 
 func TestAddressesThatAreRefused(t *testing.T) {
-	g := New([]string{"hooks.corp", "10.9.0.0/16", "192.168.7.7"})
+	g := New([]string{"hooks.corp", "10.9.0.0/16", "192.168.7.7"}, nil)
 	g.resolve = func(_ context.Context, host string) ([]netip.Addr, error) {
 		return map[string][]netip.Addr{
 			"public.example": {netip.MustParseAddr("8.8.8.8")},
@@ -69,11 +69,11 @@ func TestAConnectionInsideIsRefusedWhateverWasChecked(t *testing.T) {
 		}
 		return err
 	}
-	if err := get(New(nil), "/"); err == nil || calls != 0 {
+	if err := get(New(nil, nil), "/"); err == nil || calls != 0 {
 		t.Errorf("a loopback address was called: %v, %d calls", err, calls)
 	}
 	u, _ := url.Parse(server.URL)
-	listed := New([]string{u.Hostname()})
+	listed := New([]string{u.Hostname()}, nil)
 	if err := get(listed, "/"); err != nil || calls != 1 {
 		t.Errorf("a listed address was not called: %v", err)
 	}
@@ -92,7 +92,7 @@ func TestARedirectIsCheckedLikeAnAddress(t *testing.T) {
 	}))
 	defer server.Close()
 	u, _ := url.Parse(server.URL)
-	client := New([]string{u.Hostname()}).Client(5 * time.Second)
+	client := New([]string{u.Hostname()}, nil).Client(5 * time.Second)
 	for name, test := range map[string]struct {
 		target string
 		calls  int
@@ -116,7 +116,7 @@ func TestAnswersAreBounded(t *testing.T) {
 	defer server.Close()
 	u, _ := url.Parse(server.URL)
 	for limit, fits := range map[int64]bool{100: true, 99: false} {
-		answer, err := Bounded(New([]string{u.Hostname()}).Client(5*time.Second), limit).Get(server.URL)
+		answer, err := Bounded(New([]string{u.Hostname()}, nil).Client(5*time.Second), limit).Get(server.URL)
 		if err != nil {
 			t.Fatal(err)
 		}

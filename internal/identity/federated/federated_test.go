@@ -37,7 +37,7 @@ func newRig(t *testing.T) *rig {
 	r := &rig{issuer: issuertest.Start(t), now: time.Now().Truncate(time.Second)}
 	r.rules = []identity.TrustRule{{Issuer: r.issuer.URL, Subject: subject}}
 	r.Verifier = New(Options{
-		Client: outbound.Bounded(outbound.New([]string{"127.0.0.1"}).Client(10*time.Second), 1<<20), Audiences: []string{audience, "https://" + audience},
+		Client: outbound.Bounded(outbound.New([]string{"127.0.0.1"}, nil).Client(10*time.Second), 1<<20), Audiences: []string{audience, "https://" + audience},
 		Clock: func() time.Time { return r.now },
 	})
 	return r
@@ -254,7 +254,7 @@ func serve(t *testing.T, body string) string {
 
 func TestInnerIssuersAreNotCalled(t *testing.T) {
 	r := newRig(t)
-	r.Verifier = New(Options{Client: outbound.New(nil).Client(10 * time.Second), Audiences: []string{audience}, Clock: func() time.Time { return r.now }})
+	r.Verifier = New(Options{Client: outbound.New(nil, nil).Client(10 * time.Second), Audiences: []string{audience}, Clock: func() time.Time { return r.now }})
 	r.refused(t, r.sign(t, nil), false)
 	if n := r.issuer.Requests(); n != 0 {
 		t.Errorf("an inner address was called %d times", n)

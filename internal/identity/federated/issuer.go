@@ -20,7 +20,10 @@ const (
 	keysLast = time.Hour        // how old they may be while the issuer is away
 	readGap  = 10 * time.Second // between two attempts to read them
 	maxKeys  = 100              // an issuer's
-	// waitUsable is how long a token waits for new keys while older ones will do.
+	// waitFirst and waitUsable are how long after an attempt to read keys began tokens wait for its outcome: without
+	// keys, and while older ones will do. Who comes later does not wait: an issuer that hangs would hold everybody who
+	// names it until its call is given up.
+	waitFirst  = 5 * time.Second
 	waitUsable = 2 * time.Second
 	leastRSA   = 2048 // bits
 )
@@ -36,6 +39,7 @@ type issuer struct {
 	tried   time.Time     // when an attempt to read them last ended
 	failed  error         // how it ended
 	reading chan struct{} // closed when the present attempt ends: those who wait share the outcome; nil without one
+	began   time.Time     // when the present attempt did
 }
 
 var _ oidc.KeySet = (*issuer)(nil)
@@ -92,34 +96,42 @@ func (i *issuer) published(ctx context.Context, again bool) ([]jose.JSONWebKey, 
 			}
 			return nil, fmt.Errorf("the issuer could not be read %s ago; it is asked again after %s", gap.Round(time.Second), readGap)
 		}
-		i.reading = make(chan struct{})
+		i.reading, i.began = make(chan struct{}), now
 		go i.readAnew(context.WithoutCancel(ctx)) // a client that hangs up must not count as an issuer that is away
 	}
-	if err := i.await(ctx, usable); err != nil {
-		return nil, err
+	patience := waitFirst
+	if usable {
+		patience = waitUsable
 	}
-	if i.failed != nil && !usable {
+	ended, err := i.await(ctx, min(patience, patience-now.Sub(i.began))) // the clock may have been set back
+	switch {
+	case err != nil:
+		return nil, err
+	case usable:
+		return i.keys, nil
+	case !ended:
+		return nil, fmt.Errorf("the issuer has not answered for %s", patience)
+	case i.failed != nil:
 		return nil, i.failed
 	}
 	return i.keys, nil
 }
 
-// await waits for the present attempt, with the lock given up meanwhile; while older keys will do, not for long.
-func (i *issuer) await(ctx context.Context, usable bool) error {
-	ended := i.reading
+// await waits for the present attempt to end, with the lock given up meanwhile.
+func (i *issuer) await(ctx context.Context, patience time.Duration) (ended bool, err error) {
+	reading := i.reading
 	i.mu.Unlock()
 	defer i.mu.Lock()
-	var enough <-chan time.Time
-	if usable {
-		enough = time.After(waitUsable)
-	}
+	enough := time.NewTimer(patience)
+	defer enough.Stop()
 	select {
-	case <-ended:
-	case <-enough:
+	case <-reading:
+		return true, nil
+	case <-enough.C:
+		return false, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return false, ctx.Err()
 	}
-	return nil
 }
 
 func (i *issuer) readAnew(ctx context.Context) {

@@ -71,7 +71,7 @@ func (r *rig) LogsExported(_ context.Context, to, whose, status, link string, li
 func (r *rig) exporter(ctx context.Context) (x *logexport.Exporter, stopped chan struct{}) {
 	r.t.Helper()
 	x, err := logexport.New(logexport.Options{
-		Log: r.log, Dir: r.dir, Guard: outbound.New([]string{"127.0.0.1"}), Mail: r, Clock: r.clock, Logger: slog.New(slog.DiscardHandler),
+		Log: r.log, Dir: r.dir, Guard: outbound.New([]string{"127.0.0.1"}, nil), Mail: r, Clock: r.clock, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		r.t.Fatal(err)

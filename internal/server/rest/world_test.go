@@ -131,7 +131,7 @@ func newWorld(t testing.TB, d *db.DB, change ...func(*settings)) *world {
 	s.options.OAuth = w.oauth
 	s.options.Audit = w.log
 	s.options.Exports, err = logexport.New(logexport.Options{
-		Log: w.log, Dir: t.TempDir(), Guard: outbound.New(s.callable), Clock: w.clock, Logger: slog.New(slog.DiscardHandler),
+		Log: w.log, Dir: t.TempDir(), Guard: outbound.New(s.callable, nil), Clock: w.clock, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

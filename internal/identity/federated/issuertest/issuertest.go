@@ -6,7 +6,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -24,6 +27,7 @@ type Issuer struct {
 	claimed  string // what discovery says the issuer is
 	keysAt   string // what discovery says of the keys' address
 	away     bool
+	leads    string // where every request is redirected to; empty for none
 	key      *ecdsa.PrivateKey
 	kid      int
 	requests int
@@ -33,11 +37,46 @@ type Issuer struct {
 func Start(t testing.TB) *Issuer {
 	t.Helper()
 	i := &Issuer{}
-	server := httptest.NewServer(i)
+	i.run(t, httptest.NewServer(i))
+	return i
+}
+
+// StartTLS runs an issuer behind a certificate that no system believes, which it gives.
+func StartTLS(t testing.TB) (*Issuer, *x509.Certificate) {
+	t.Helper()
+	i := &Issuer{}
+	server := httptest.NewUnstartedServer(i)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of callers that do not believe it
+	server.StartTLS()
+	i.run(t, server)
+	return i, server.Certificate()
+}
+
+func (i *Issuer) run(t testing.TB, server *httptest.Server) {
+	t.Helper()
 	t.Cleanup(server.Close)
-	i.URL, i.claimed, i.keysAt = server.URL, server.URL, server.URL+"/keys"
+	i.lieAt(server.URL)
+	i.Rotate(t)
+}
+
+// New makes an issuer of an address without listening there; see Answer.
+func New(t testing.TB, address string) *Issuer {
+	t.Helper()
+	i := &Issuer{}
+	i.lieAt(address)
 	i.Rotate(t)
 	return i
+}
+
+func (i *Issuer) lieAt(address string) {
+	i.set(func() { i.URL, i.claimed, i.keysAt = address, address, address+"/keys" })
+}
+
+// Answer is what an issuer answers a request, without a connection.
+func (i *Issuer) Answer(r *http.Request) *http.Response {
+	w := httptest.NewRecorder()
+	i.ServeHTTP(w, r)
+	return w.Result()
 }
 
 // ServeHTTP answers as an issuer does.
@@ -49,6 +88,8 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case i.away:
 		http.Error(w, "away", http.StatusBadGateway)
+	case i.leads != "":
+		http.Redirect(w, r, i.leads+r.URL.Path, http.StatusTemporaryRedirect)
 	case r.URL.Path == "/.well-known/openid-configuration":
 		_ = json.NewEncoder(w).Encode(map[string]any{"issuer": i.claimed, "jwks_uri": i.keysAt, "id_token_signing_alg_values_supported": []string{"ES256"}})
 	case r.URL.Path == "/keys":
@@ -80,6 +121,9 @@ func (i *Issuer) Claim(issuer string) { i.set(func() { i.claimed = issuer }) }
 
 // KeysAt makes discovery lead to another address of keys.
 func (i *Issuer) KeysAt(address string) { i.set(func() { i.keysAt = address }) }
+
+// Redirect makes every request lead to the same path at another address.
+func (i *Issuer) Redirect(to string) { i.set(func() { i.leads = to }) }
 
 // SetAway makes every request fail, or none.
 func (i *Issuer) SetAway(away bool) { i.set(func() { i.away = away }) }
