@@ -62,9 +62,7 @@ func TestWhatAnOAuthTokenDoesWithImages(t *testing.T) {
 // what that gave. Logging in succeeds; every request after it does, or none.
 func (x *target) imagesBy(t *testing.T, secret, actions, repository string, allowed bool) {
 	t.Helper()
-	granted := tokenIn(t, x.must(t, attack{method: "GET", path: "/v2/auth?service=" + abuseHost + "&scope=repository:" + repository + ":" + actions,
-		header: []string{basicOf("$oauthtoken", secret)}}, 200))
-	x.secrets = append(x.secrets, granted)
+	granted := x.grantedTo(t, secret, repository, actions)
 	config, layer := "{}", "a private layer"
 	at := "/v2/" + repository
 	requests := []attack{

@@ -147,7 +147,7 @@ func (q *request) enter(ctx context.Context, locate func(context.Context) error)
 
 // authorize compares the row's need with the rights.
 func (q *request) authorize(ctx context.Context) error {
-	rights := rights{handler: q.Handler, principal: q.principal, place: q.place, granted: q.grant(), byToken: true}
+	rights := rights{handler: q.Handler, principal: q.principal, place: q.place, granted: q.grant(), pushing: q.row.pushes()}
 	denial := access.NoRight
 	var err error
 	if q.row.need == needPush || q.row.promises {

@@ -2,6 +2,7 @@ package distribution
 
 import (
 	"context"
+	"slices"
 
 	"github.com/longshore-registry/longshore/internal/access"
 	"github.com/longshore-registry/longshore/internal/identity"
@@ -55,7 +56,7 @@ type rights struct {
 	principal identity.Principal
 	place     place
 	granted   grant
-	byToken   bool // granted is what a token says
+	pushing   bool // the request adds to a push, under what a token says; see maker
 	fresh     bool // as of now, whatever is cached
 }
 
@@ -86,23 +87,36 @@ func (r rights) push(ctx context.Context) (access.Denial, error) {
 		return r.create(ctx)
 	}
 	denial, err := r.check(ctx, r.principal, access.Push, r.place.object())
-	if maker, is := r.maker(); is && err == nil && denial == access.NoRight {
-		return r.check(ctx, maker, access.Push, r.place.object())
+	if err != nil || denial != access.NoRight {
+		return denial, err
 	}
-	return denial, err
+	maker, is, err := r.maker(ctx)
+	if err != nil || !is {
+		return access.NoRight, err
+	}
+	return r.check(ctx, maker, access.Push, r.place.object())
 }
 
-// maker is the bearer as one who goes on with a push that may have made the repository. An OAuth token with repo:create
-// and without repo:write is granted push on what is missing alone, so that a registry token of its that grants push is
-// older than the repository: for as long as that token lives it pushes there, within the user's own rights. The next
+// maker is the bearer as one who goes on with the push that made the repository. An OAuth token with repo:create and
+// without repo:write is granted push on what is missing alone, so that a registry token of its that grants push is older
+// than the repository: for as long as that token lives it adds to the repository, within the user's own rights. The next
 // one does not.
-func (r rights) maker() (identity.Principal, bool) {
+//
+// Another may have made the repository since. Who makes one in an organization administers it in person, and in a user's
+// namespace all is the user's: who is neither did not make it.
+func (r rights) maker(ctx context.Context) (maker identity.Principal, is bool, err error) {
 	p := r.principal
-	if !r.byToken || p.Credential != identity.OAuthToken || !p.Scopes.Has(identity.ScopeRepoCreate) {
-		return p, false
+	if !r.pushing || p.Credential != identity.OAuthToken || !p.Scopes.Has(identity.ScopeRepoCreate) {
+		return p, false, nil
 	}
 	p.Scopes |= identity.ScopeRepoWrite
-	return p, true
+	if r.place.repository.NamespaceID == p.Account.ID {
+		return p, true, nil
+	}
+	permissions, err := r.handler.options.Access.Permissions(ctx, r.place.repository.ID, false)
+	return p, slices.ContainsFunc(permissions, func(own access.Permission) bool {
+		return own.AccountID == p.Account.ID && own.Role == access.Admin
+	}), err
 }
 
 // administer is what "*" in a token stands for.

@@ -36,6 +36,9 @@ type row struct {
 	serve     func(*request) error
 }
 
+// pushes reports whether the row is part of a push: nothing that is there is taken away by it.
+func (r *row) pushes() bool { return r.method != http.MethodDelete || r.kind == kindUpload }
+
 func routes() []row {
 	const get, head, put, post, patch, remove = http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodPatch, http.MethodDelete
 	return []row{
