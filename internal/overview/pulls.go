@@ -7,6 +7,7 @@ import (
 
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/digest"
+	"github.com/longshore-registry/longshore/internal/tally"
 )
 
 // Pulled is how often something was pulled since that is counted, and when last; the zero Pulled is never.
@@ -19,7 +20,7 @@ type Pulled struct {
 // is counted is the tag's name, whatever it pointed at.
 func (r *Reader) Pulls(ctx context.Context, repositoryID int64, tag string, d digest.Digest) (byTag, manifest Pulled, err error) {
 	rows, err := r.db.Query(ctx, `SELECT kind, pulls, last_ms FROM pull_stat
-		WHERE repo_id = $1 AND (kind = 1 AND key = $2 OR kind = 2 AND key = $3)`, repositoryID, tag, d.String())
+		WHERE repo_id = $1 AND (kind = $2 AND key = $3 OR kind = $4 AND key = $5)`, repositoryID, tally.Tags, tag, tally.Manifests, d.String())
 	if err != nil {
 		return Pulled{}, Pulled{}, fmt.Errorf("look up pulls: %w", err)
 	}
@@ -27,7 +28,7 @@ func (r *Reader) Pulls(ctx context.Context, repositoryID int64, tag string, d di
 	list, err := collect(rows, func(x *row) []any { return []any{&x.kind, &x.pulls, &x.lastMS} })
 	for _, x := range list {
 		into := &manifest
-		if x.kind == 1 {
+		if x.kind == tally.Tags {
 			into = &byTag
 		}
 		*into = Pulled{x.pulls, db.Time(x.lastMS)}

@@ -111,9 +111,13 @@ func (s *Server) finish(r *http.Request, rec *record.Record, out *responseWriter
 		slog.String("request", rec.ID), slog.String("method", cut(r.Method)), slog.String("path", cut(path)),
 		slog.String("route", rec.Route), slog.Int("status", out.status), slog.Int64("bytes", out.bytes),
 		slog.Int64("us", took.Microseconds()), slog.String("client", rec.ClientIP.String()),
-		slog.String("actor", rec.Actor), slog.String("agent", cut(r.UserAgent())), {}, {},
+		slog.String("actor", rec.Actor), slog.String("agent", cut(r.UserAgent())), {}, {}, {},
 	}
-	n := len(attrs) - 2
+	n := len(attrs) - 3
+	if rec.Credential != "" {
+		attrs[n] = slog.String("credential", rec.Credential)
+		n++
+	}
 	if rec.Repository != "" {
 		attrs[n] = slog.String("repository", cut(rec.Repository))
 		n++

@@ -10,9 +10,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -100,26 +102,34 @@ func (s *Server) Handler() http.Handler {
 	}
 	mux.Handle("GET /health/warning", s.health(func(c Check) bool { return c.Warning }))
 	mux.Handle("/", s.options.Root)
+	own := s.own(mux)
 	// The mux would clean paths and redirect; repository names and digests are parsed by their own matchers.
 	return s.observe(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch first := firstSegment(r.URL.Path); first {
-		case "v2", "keys":
-			s.options.Distribution.ServeHTTP(w, r)
-		case "v1":
-			s.options.Legacy.ServeHTTP(w, r)
-		case "api", "csrf_token", "oauth":
+		switch handler := own[firstSegment(r.URL.Path)]; {
+		case handler != nil:
+			handler.ServeHTTP(w, r)
+		case s.options.Companion != nil && s.options.Companion(r.URL.EscapedPath()):
 			s.options.API.ServeHTTP(w, r)
-		case "confirm", "recovery", "authrepoemail":
-			s.mailLinks().ServeHTTP(w, r)
 		default:
-			if s.options.Companion != nil && s.options.Companion(r.URL.EscapedPath()) {
-				s.options.API.ServeHTTP(w, r)
-				return
-			}
 			mux.ServeHTTP(w, r)
 		}
 	}))
 }
+
+// own says who answers paths by their first segment. What is not here may be a namespace's short address.
+func (s *Server) own(mux http.Handler) map[string]http.Handler {
+	v2, api, mails := s.options.Distribution, s.options.API, s.mailLinks()
+	return map[string]http.Handler{
+		"v2": v2, "keys": v2,
+		"v1":  s.options.Legacy,
+		"api": api, "csrf_token": api, "oauth": api,
+		"confirm": mails, "recovery": mails, "authrepoemail": mails,
+		"health": mux, "status": mux, "exportedlogs": mux,
+	}
+}
+
+// OwnSegments are the first segments of paths that the server keeps from namespaces' short addresses, in order.
+func (s *Server) OwnSegments() []string { return slices.Sorted(maps.Keys(s.own(nil))) }
 
 func (s *Server) mailLinks() http.Handler {
 	if s.options.MailLinks == nil {

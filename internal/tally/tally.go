@@ -28,12 +28,13 @@ type Action struct {
 	Digest       digest.Digest // of the manifest that was pulled; the zero digest counts for no tag and no manifest
 }
 
-const dayMS = 24 * 60 * 60 * 1000
+// DayMS is how many milliseconds a day of repo_day has: its number is that of the day in UTC since 1970.
+const DayMS = 24 * 60 * 60 * 1000
 
-// Sorts of what is pulled, as pull_stat has them.
+// Sorts of what is pulled, as pull_stat.kind has them.
 const (
-	tags      = 1
-	manifests = 2
+	Tags      = 1 // by its name, whatever it points at
+	Manifests = 2 // by its digest
 )
 
 type dayKey struct{ repositoryID, day int64 }
@@ -66,9 +67,9 @@ func AddTx(ctx context.Context, tx db.Tx, actions []Action) error {
 		if a.Push || a.Digest.IsZero() {
 			continue
 		}
-		addPull(pulled, a, manifests, a.Digest.String())
+		addPull(pulled, a, Manifests, a.Digest.String())
 		if a.Tag != "" {
-			addPull(pulled, a, tags, a.Tag)
+			addPull(pulled, a, Tags, a.Tag)
 		}
 	}
 	if err := writeTx(ctx, tx, daySQL, dayValues(days)); err != nil {
@@ -81,7 +82,7 @@ func AddTx(ctx context.Context, tx db.Tx, actions []Action) error {
 }
 
 func addDay(days map[dayKey]*dayCount, a *Action) {
-	key := dayKey{a.RepositoryID, a.AtMS / dayMS}
+	key := dayKey{a.RepositoryID, a.AtMS / DayMS}
 	c := days[key]
 	if c == nil {
 		c = &dayCount{dayKey: key}

@@ -82,6 +82,8 @@ func noteActor(rec *record.Record, p identity.Principal) {
 		rec.Credential = "session"
 	case identity.Password:
 		rec.Credential = "password"
+	case identity.RobotToken:
+		rec.Credential = "robot"
 	}
 }
 

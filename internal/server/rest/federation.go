@@ -17,6 +17,9 @@ func (a *API) federationRoutes() []*route {
 	}
 }
 
+// federationCredential is what the log says of a robot that came in by its issuer's word, or wanted to.
+const federationCredential = "federation"
+
 // exchangeRobotToken gives who shows a token that a robot trusts, in place of the robot's secret by HTTP Basic, the
 // robot's pass: a registry token that grants nothing by itself, and with which /v2/auth knows the robot.
 func (a *API) exchangeRobotToken(ctx context.Context, c *Call, x *exchange) error {
@@ -24,6 +27,7 @@ func (a *API) exchangeRobotToken(ctx context.Context, c *Call, x *exchange) erro
 	if !ok || !strings.Contains(name, "+") {
 		return abort(http.StatusUnauthorized, "Send the robot's name and the issuer's token by HTTP Basic")
 	}
+	c.Record.Credential = federationCredential
 	robot, rule, err := a.options.Identity.Federated(ctx, name, token)
 	if problem.Is(err, problem.Unauthenticated) {
 		f := abort(http.StatusUnauthorized, "%s", problem.From(err).Message)
@@ -34,6 +38,7 @@ func (a *API) exchangeRobotToken(ctx context.Context, c *Call, x *exchange) erro
 		return err
 	}
 	noteActor(c.Record, robot)
+	c.Record.Credential = federationCredential
 	pass, _, err := a.options.Keys.Issue(bearer.Claims{
 		Subject: robot.Account.Name, Audience: a.options.Service, Credential: identity.RobotToken, Reference: robot.Account.Name,
 		AccessRev: robot.Account.AccessRev, Federated: true,

@@ -26,9 +26,9 @@ func (a *API) shortcutRoutes() []*route {
 	}
 }
 
-// isReserved reports whether a path's first segment belongs to the registry itself, so that no namespace's short
-// address begins with it.
-func isReserved(first string) bool {
+// IsReserved reports whether a path's first segment belongs to the registry itself, so that no namespace's short
+// address begins with it: what package server keeps, what the API has outside /api, and what Quay has.
+func IsReserved(first string) bool {
 	return slices.Contains([]string{
 		"v1", "v2", "api", "oauth", "oauth1", "oauth2", "keys", "realtime", "webhooks", "health", "status", "secscan", "static", "config",
 		"csrf_token", ".well-known", "confirm", "recovery", "authrepoemail", "confirminvite", "signin", "exportedlogs", "logarchive", "buildlogs",

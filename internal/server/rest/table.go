@@ -47,7 +47,7 @@ func (t *table) find(escaped string) (e *entry, path Path, missingSlash bool) {
 		return nil, Path{}, false
 	}
 	for _, e := range t.entries {
-		if e.pattern.literals() == 0 && isReserved(sent.segments[0]) {
+		if e.pattern.literals() == 0 && IsReserved(sent.segments[0]) {
 			continue
 		}
 		if path, ok := e.pattern.match(sent); ok {
