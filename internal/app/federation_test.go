@@ -77,6 +77,18 @@ func tokenIn(t *testing.T, r reply) string {
 	return body.Token
 }
 
+// line is the first log line of a request to a path.
+func (x *target) line(t *testing.T, path string) string {
+	t.Helper()
+	for line := range strings.Lines(x.log.String()) {
+		if strings.Contains(line, `"path":"`+path+`"`) {
+			return line
+		}
+	}
+	t.Fatalf("no request to %s was logged", path)
+	return ""
+}
+
 func innerIssuers(c *config.Config) { c.ActionLog.InnerHosts = []string{"127.0.0.1"} }
 
 // TestAJobPushesWithItsIssuersToken goes the way of a CI job that has no secret of the registry: its issuer's token is
@@ -104,6 +116,9 @@ func TestAJobPushesWithItsIssuersToken(t *testing.T) {
 				if !strings.Contains(log, part) {
 					t.Errorf("the log lacks %s: %s", part, log)
 				}
+			}
+			if line := x.line(t, exchangePath); !strings.Contains(line, `"actor":"alice+bot"`) || !strings.Contains(line, `"credential":"federation"`) {
+				t.Errorf("the log line of the exchange does not say who came in, and how: %s", line)
 			}
 			f.trust(t)
 			for name, a := range map[string]attack{

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/longshore-registry/longshore/internal/db"
+	"github.com/longshore-registry/longshore/internal/tally"
 )
 
 // Count is how many entries of a kind a day has.
@@ -15,8 +16,6 @@ type Count struct {
 	Day   time.Time // its beginning, in UTC
 	Count int64
 }
-
-const dayMS = 24 * 60 * 60 * 1000
 
 // Counts gives the number of entries by day and kind, in that order. It takes two queries, and reads an index entry for
 // each entry counted; only the whole registry's counts read the tables.
@@ -42,7 +41,7 @@ func countText(q Query, all []month) (string, []any) {
 	parts := make([]string, len(all))
 	for i, m := range all {
 		parts[i] = fmt.Sprintf("SELECT at_ms / %d AS day, kind, COUNT(*) AS entries FROM %s WHERE %sat_ms >= $1 AND at_ms < $2 GROUP BY 1, 2",
-			dayMS, m.table(), c.others)
+			tally.DayMS, m.table(), c.others)
 	}
 	return strings.Join(parts, " UNION ALL ") + " ORDER BY 1, 2", c.args
 }
@@ -60,7 +59,7 @@ func (l *Log) countMonths(ctx context.Context, q Query, all []month) ([]Count, e
 	}
 	counts := make([]Count, len(list))
 	for i, c := range list {
-		counts[i] = Count{Kind: Kind(c.kind).String(), Day: db.Time(c.day * dayMS), Count: c.n}
+		counts[i] = Count{Kind: Kind(c.kind).String(), Day: db.Time(c.day * tally.DayMS), Count: c.n}
 	}
 	return counts, nil
 }

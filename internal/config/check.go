@@ -40,6 +40,7 @@ func (l *loader) finish() {
 	l.signIn()
 	l.tags()
 	l.mail()
+	l.restricted()
 	l.artifacts()
 	l.pageSize()
 	l.report.View = l.view()
@@ -144,6 +145,14 @@ func (l *loader) pageSize() {
 	if r := &l.config.Registry; r.PageSize > most {
 		l.warnAt("V2_PAGINATION_SIZE", "found %d; pages have at most %d entries", r.PageSize, most)
 		r.PageSize = most
+	}
+}
+
+// restricted warns of names that free whoever has them from being restricted, while anybody may take a name that is free.
+func (l *loader) restricted() {
+	a := l.config.Accounts
+	if a.RestrictedUsers && a.Registration && !a.InviteOnly && len(a.RestrictedWhitelist) > 0 {
+		l.warnAt("RESTRICTED_USERS_WHITELIST", "anybody may register a name on it that nobody has yet, and is then not restricted, while FEATURE_USER_CREATION is on; make these accounts first, or switch it off")
 	}
 }
 

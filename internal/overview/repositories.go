@@ -10,6 +10,7 @@ import (
 
 	"github.com/longshore-registry/longshore/internal/access"
 	"github.com/longshore-registry/longshore/internal/db"
+	"github.com/longshore-registry/longshore/internal/tally"
 )
 
 // Filter chooses repositories.
@@ -221,4 +222,4 @@ func (r *Reader) Days(ctx context.Context, repositoryID int64, since time.Time) 
 }
 
 // DayOf is a day as it is stored: days since 1970-01-01 in UTC.
-func DayOf(t time.Time) int64 { return t.UTC().Unix() / (24 * 60 * 60) }
+func DayOf(t time.Time) int64 { return t.UnixMilli() / tally.DayMS }

@@ -191,3 +191,29 @@ func TestListsOfStarredAndPublicRepositories(t *testing.T) {
 		}
 	})
 }
+
+// TestTeamsOfDisabledOrganizationsAreNotFound looks as a member, as an administrator and as a superuser, everywhere and in
+// the organization.
+func TestTeamsOfDisabledOrganizationsAreNotFound(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		f := newFixture(t, d)
+		f.team("secrets", identity.TeamMember)
+		look := func(want int) {
+			t.Helper()
+			for who, s := range map[string]overview.Seeker{
+				"an administrator": {AccountID: f.id("alice")}, "a superuser": {AccountID: f.id("mallory"), AllRepositories: true, AllNamespaces: true},
+			} {
+				for _, organization := range []int64{0, f.acme.ID} {
+					found, err := f.lists.FindTeams(t.Context(), s, organization, "secret", 10)
+					if f.check(err); len(found) != want {
+						t.Errorf("%s finds %d teams in %d, want %d", who, len(found), organization, want)
+					}
+				}
+			}
+		}
+		look(1)
+		_, err := d.Exec(t.Context(), `UPDATE account SET enabled = 0 WHERE id = $1`, f.acme.ID)
+		f.check(err)
+		look(0)
+	})
+}

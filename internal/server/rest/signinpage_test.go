@@ -8,6 +8,7 @@ import (
 
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/db/dbtest"
+	"github.com/longshore-registry/longshore/internal/oauth"
 )
 
 func TestWhereASignInMayLead(t *testing.T) {
@@ -25,15 +26,8 @@ func TestWhereASignInMayLead(t *testing.T) {
 // TestAnInvitationIsFollowedFromTheMail goes the way of somebody who opens the link in a browser.
 func TestAnInvitationIsFollowedFromTheMail(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		box := letterBox{}
-		w := newWorld(t, d, func(s *settings) { s.options.Inviter, s.options.RequireTeamInvite = box, true })
-		for _, name := range []string{"alice", "bob", "carol"} {
-			w.user(name)
-		}
-		w.organization("acme", "alice")
-		const team = "/api/v1/organization/acme/team/devs"
+		w, box, team := newInviting(t, d)
 		alice := w.session("alice")
-		wantStatus(t, "a team", alice.do(http.MethodPut, team, `{"role":"member"}`), 200)
 		invite := func(name string) string {
 			t.Helper()
 			wantStatus(t, "an invitation", alice.do(http.MethodPut, team+"/members/"+name, ""), 200)
@@ -49,7 +43,7 @@ func TestAnInvitationIsFollowedFromTheMail(t *testing.T) {
 		if form.status != http.StatusOK || form.header.Get("X-Frame-Options") != "DENY" || strings.Contains(form.body, "<script") {
 			t.Errorf("the sign-in page: %d %v", form.status, form.header)
 		}
-		bob.csrf = between(form.body, `name="_csrf_token" value="`, `"`)
+		bob.csrf = formToken(form)
 		next := between(form.body, `name="next" value="`, `"`)
 		fields := func(password string) url.Values {
 			return url.Values{"username": {"bob"}, "password": {password}, "next": {next}}
@@ -66,7 +60,7 @@ func TestAnInvitationIsFollowedFromTheMail(t *testing.T) {
 		if ask.status != http.StatusOK || !strings.Contains(ask.body, "<strong>devs</strong> of the organization <strong>acme</strong>") {
 			t.Fatalf("the question: %d %s", ask.status, ask.body)
 		}
-		bob.csrf = between(ask.body, `name="_csrf_token" value="`, `"`)
+		bob.csrf = formToken(ask)
 		code := url.Values{"code": {strings.TrimPrefix(link, "/confirminvite?code=")}, "answer": {"accept"}}
 		if a := bob.post("/confirminvite", url.Values{"code": code["code"], "_csrf_token": {"wrong"}}); a.status != http.StatusForbidden {
 			t.Errorf("without the CSRF token: %d", a.status)
@@ -143,5 +137,61 @@ func TestShortAddresses(t *testing.T) {
 	page := bob.do(http.MethodGet, "/repository/acme/%3Cb%3E?tag=%22", "")
 	if page.status != 200 || strings.Contains(page.body, "<b>") || !strings.Contains(page.body, "docker pull registry.test/acme/&lt;b&gt;:&#34;") {
 		t.Errorf("%d %s", page.status, page.body)
+	}
+}
+
+// TestASignInForAnApplicationStopsOnAPageOfItsOwn: a form's answer must not redirect on to an application's address, which
+// the page's policy would stop.
+func TestASignInForAnApplicationStopsOnAPageOfItsOwn(t *testing.T) {
+	c := newConsenting(t, dbtest.Open(t, dbtest.SQLite))
+	authorize := "/oauth/authorize?" + c.ask("state", `s"<b>`).Encode()
+	for next, stops := range map[string]bool{authorize: true, "/repository/acme/app": false, "/oauth/authorizex.example": true, "//evil.example/oauth/authorize": false} {
+		bob := &client{w: c.world, header: http.Header{}}
+		bob.csrf = formToken(bob.do(http.MethodGet, signInAddress(next), ""))
+		a := bob.post("/signin", url.Values{"username": {"bob"}, "password": {password}, "next": {next}})
+		refresh, location := a.header.Get("Refresh"), a.header.Get("Location")
+		switch {
+		case stops && (a.status != http.StatusOK || refresh != "0; url="+next || location != ""):
+			t.Errorf("%s: %d, Refresh %q, Location %q", next, a.status, refresh, location)
+		case stops && (!strings.Contains(a.body, "<a href=") || strings.Contains(a.body, "<b>")):
+			t.Errorf("%s: the page has no link, or the address is not escaped: %s", next, a.body)
+		case !stops && (a.status != http.StatusFound || refresh != "" || location != nextPath(next)):
+			t.Errorf("%s: %d, Refresh %q, Location %q", next, a.status, refresh, location)
+		}
+		if who := bob.do(http.MethodGet, "/api/v1/user/", ""); who.status != http.StatusOK || !strings.Contains(who.body, `"username":"bob"`) {
+			t.Errorf("%s: nobody is signed in: %d", next, who.status)
+		}
+	}
+	failed := &client{w: c.world, header: http.Header{}}
+	failed.csrf = formToken(failed.do(http.MethodGet, signInAddress(authorize), ""))
+	if a := failed.post("/signin", url.Values{"username": {"bob"}, "password": {"wrong-horse"}, "next": {authorize}}); a.status != http.StatusForbidden || a.header.Get("Refresh") != "" {
+		t.Errorf("a wrong password: %d, Refresh %q", a.status, a.header.Get("Refresh"))
+	}
+}
+
+// formToken is the CSRF token in a page's form.
+func formToken(page answer) string { return between(page.body, `name="_csrf_token" value="`, `"`) }
+
+// TestPagesWithoutPasswords: where nobody signs in with a password no page asks for one, nor leads to a page that does.
+func TestPagesWithoutPasswords(t *testing.T) {
+	w := newWorld(t, dbtest.Open(t, dbtest.SQLite), func(s *settings) {
+		withInviter(s)
+		s.options.DirectLogin, s.options.RequireTeamInvite = false, true
+	})
+	w.user("alice")
+	app := must(w.oauth.CreateApplication(t.Context(), w.organization("acme", "alice").ID, oauth.Details{Name: "ci", RedirectURI: callback}))(t)
+	c, nobody := &consenting{world: w, t: t, app: app}, w.anonymous()
+	if a := nobody.do(http.MethodGet, "/signin", "", header("Accept", "text/html")); a.status != http.StatusNotFound || strings.Contains(a.body, "<form") {
+		t.Errorf("the sign-in page: %d %s", a.status, a.body)
+	}
+	nobody.readCSRF()
+	if a := nobody.post("/signin", url.Values{"username": {"bob"}, "password": {password}}); a.status != http.StatusMethodNotAllowed {
+		t.Errorf("its form: %d %s", a.status, a.body)
+	}
+	for path, text := range map[string]string{"/oauth/authorize?" + c.ask("state", "s").Encode(): "", "/confirminvite?code=A": "Sign in first"} {
+		a := nobody.do(http.MethodGet, path, "", header("Accept", "text/html"))
+		if a.status != http.StatusUnauthorized || !strings.Contains(a.body, text) || strings.Contains(a.body, "/signin") || a.header.Get("Location") != "" {
+			t.Errorf("%s: %d, Location %q, %s", path, a.status, a.header.Get("Location"), a.body)
+		}
 	}
 }

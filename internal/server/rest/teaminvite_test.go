@@ -9,17 +9,24 @@ import (
 	"github.com/longshore-registry/longshore/internal/db/dbtest"
 )
 
+// newInviting is a world whose teams are joined by invitation only: acme of alice's with the empty team devs, whose path
+// it gives, and bob and carol. Letters go into the box.
+func newInviting(t *testing.T, d *db.DB) (w *world, box letterBox, team string) {
+	t.Helper()
+	box, team = letterBox{}, "/api/v1/organization/acme/team/devs"
+	w = newWorld(t, d, func(s *settings) { s.options.Inviter, s.options.RequireTeamInvite = box, true })
+	for _, name := range []string{"alice", "bob", "carol"} {
+		w.user(name)
+	}
+	w.organization("acme", "alice")
+	wantStatus(t, "a team", w.session("alice").do(http.MethodPut, team, `{"role":"member"}`), 200)
+	return w, box, team
+}
+
 func TestInvitationsByMail(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		box := letterBox{}
-		w := newWorld(t, d, func(s *settings) { s.options.Inviter, s.options.RequireTeamInvite = box, true })
-		for _, name := range []string{"alice", "bob", "carol"} {
-			w.user(name)
-		}
-		w.organization("acme", "alice")
-		const team = "/api/v1/organization/acme/team/devs"
+		w, box, team := newInviting(t, d)
 		w.session("alice").check(t, []call{
-			{name: "a team", method: http.MethodPut, path: team, body: `{"role":"member"}`, status: 200},
 			{name: "a user is invited", method: http.MethodPut, path: team + "/members/bob", status: 200, text: `"invited":true`},
 			{name: "an address is invited", method: http.MethodPut, path: team + "/invite/carol@example.com", status: 200, text: `{"email":"carol@example.com","kind":"invite"`},
 			{name: "what is no address is not", method: http.MethodPut, path: team + "/invite/carol", status: 400, text: `Invalid email address`},
