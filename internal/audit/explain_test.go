@@ -84,7 +84,7 @@ func TestPagesReadIndexes(t *testing.T) {
 		} {
 			t.Run(test.claim, func(t *testing.T) {
 				q := ever(test.q)
-				text, args := listText(q, months, begin(q, nil), 21)
+				text, args := listText(d.Dialect(), q, months, begin(q, nil), 21)
 				used(t, d, explain(t, d, text, args), months, test.index, false)
 				if test.covered {
 					countsText, countsArgs := countText(q, months)

@@ -61,7 +61,8 @@ type Party struct {
 const MaxPage = 100
 
 // List gives a page of at most limit entries that follow a cursor, nil for the beginning, with the names of performers
-// and namespaces. It takes two queries, whatever the number of entries and months.
+// and namespaces. It takes two queries, whatever the number of entries and months, and a third where the newest month does
+// not fill the page.
 func (l *Log) List(ctx context.Context, q Query, after *Cursor, limit int) (Page, error) {
 	limit = min(max(limit, 1), MaxPage)
 	at := begin(q, after)
@@ -136,9 +137,20 @@ type stored struct {
 	atMS, id int64
 }
 
-// entries reads the first entries after a cursor that lie in some months, the newest first.
+// entries reads the first entries after a cursor that lie in some months, the newest first. The newest month alone fills
+// a page as a rule; PostgreSQL would plan the reading of a year's tables for longer than it reads.
 func (l *Log) entries(ctx context.Context, q Query, all []month, at Cursor, limit int) ([]stored, error) {
-	text, args := listText(q, all, at, limit)
+	entries, err := l.entriesOf(ctx, q, all[:1], at, limit)
+	if err != nil || len(entries) == limit || len(all) == 1 {
+		return entries, err
+	}
+	older, err := l.entriesOf(ctx, q, all[1:], at, limit-len(entries))
+	return append(entries, older...), err
+}
+
+// entriesOf reads from all of the months in one query.
+func (l *Log) entriesOf(ctx context.Context, q Query, all []month, at Cursor, limit int) ([]stored, error) {
+	text, args := listText(l.db.Dialect(), q, all, at, limit)
 	rows, err := l.read.Query(ctx, text, args...)
 	if err != nil {
 		return nil, err
@@ -159,7 +171,7 @@ func (l *Log) entries(ctx context.Context, q Query, all []month, at Cursor, limi
 // A month is asked for a range of the index of what is meant and in that index's order, the constant first column
 // included: so written, no other index gives the order, and PostgreSQL cannot be tempted to walk the whole registry's
 // entries until it has met enough of one namespace.
-func listText(q Query, all []month, at Cursor, limit int) (string, []any) {
+func listText(d db.Dialect, q Query, all []month, at Cursor, limit int) (string, []any) {
 	args := []any{max(0, db.Millis(q.From)), at.AtMS, at.ID, int64(limit)}
 	c := q.conditions(args)
 	key, from, to, order := "at_ms, id", "$1, 0", "$2, $3", "at_ms DESC, id DESC"
@@ -179,8 +191,7 @@ func listText(q Query, all []month, at Cursor, limit int) (string, []any) {
 		fmt.Fprintf(&b, "SELECT %s FROM (SELECT %[1]s FROM %s WHERE %s(%s) >= (%s) AND (%[4]s) < (%[6]s) ORDER BY %[7]s LIMIT $4) AS m%[8]d",
 			columns, m.table(), c.others, key, from, to, order, i)
 	}
-	b.WriteString(`) AS u ORDER BY at_ms DESC, id DESC LIMIT $4) AS e
-		LEFT JOIN account p ON p.id = e.performer_id LEFT JOIN account n ON n.id = e.namespace_id
+	b.WriteString(`) AS u ORDER BY at_ms DESC, id DESC LIMIT $4) AS e` + d.LookUp("LEFT JOIN", "account p", "e.performer_id") + d.LookUp("LEFT JOIN", "account n", "e.namespace_id") + `
 		ORDER BY e.at_ms DESC, e.id DESC`)
 	return b.String(), c.args
 }

@@ -23,6 +23,8 @@ type Reader struct {
 // Source is a database, or a replica of one.
 type Source interface {
 	db.Queryer
+	// QueryOnce is Query for a statement whose best plan depends on its arguments.
+	QueryOnce(ctx context.Context, query string, args ...any) (db.Rows, error)
 	// Dialect says which database answers: they look for parts of names in different ways.
 	Dialect() db.Dialect
 }

@@ -89,7 +89,7 @@ func TestNoSearchAndNoListReadsATable(t *testing.T) {
 		one := func(query string, args []any) statement { return statement{query, args} }
 		list := func(f Filter) statement {
 			f.Modified, f.Popularity, f.StarsOf = true, true, 2
-			return one(f.query(view{}, Position{NamespaceID: 1, Name: "common-5"}, 100, now))
+			return one(f.query(d.Dialect(), view{}, Position{NamespaceID: 1, Name: "common-5"}, 100, now))
 		}
 		for name, s := range map[string]statement{
 			"repositories by a part, nobody":     one(r.findRepositories(Seeker{}, "7919", 0, 10, now)),
@@ -145,7 +145,7 @@ func TestAPageOfAListReadsAPageOfItsIndex(t *testing.T) {
 		"what is starred":                 {filter: Filter{StarredBy: 2, ViewerID: 2, Public: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			query, args := test.filter.query(test.view, Position{NamespaceID: 1, Name: "common-5"}, 100, time.UnixMilli(0))
+			query, args := test.filter.query(d.Dialect(), test.view, Position{NamespaceID: 1, Name: "common-5"}, 100, time.UnixMilli(0))
 			plan := strings.Join(explain(t, d, query, args), "\n")
 			walk, _, _ := strings.Cut(plan, "SCAN page") // a page itself may be sorted
 			if strings.Contains(walk, "TEMP B-TREE") || !strings.Contains(plan, "(namespace_id") && !strings.Contains(plan, "repository_public") && !strings.Contains(plan, "(account_id=? AND repo_id>?)") {

@@ -57,7 +57,7 @@ func (r *Reader) Repositories(ctx context.Context, f Filter, after Position, lim
 	if err != nil {
 		return nil, fmt.Errorf("list repositories: %w", err)
 	}
-	query, args := f.query(v, after, limit, now)
+	query, args := f.query(r.db.Dialect(), v, after, limit, now)
 	if query == "" {
 		return nil, nil
 	}
@@ -94,15 +94,18 @@ func (a *arguments) add(value any) string {
 // query builds the statement, so that each combination reads an index in the page's order or starts from the few
 // repositories that it is about. Limits stand in it as they are: of a parameter PostgreSQL's plans assume a tenth of the
 // table. It is empty where nothing can be seen.
-func (f Filter) query(v view, after Position, limit int, now time.Time) (string, []any) {
+//
+// What a row of the page has elsewhere is a scalar subquery, which is asked of each row. PostgreSQL turns a join into a
+// reading of all accounts, and EXISTS into one of all stars.
+func (f Filter) query(d db.Dialect, v view, after Position, limit int, now time.Time) (string, []any) {
 	a := &arguments{}
-	from := f.source(a, v, after, limit)
+	from := f.source(a, d, v, after, limit)
 	if from == "" {
 		return "", nil
 	}
 	starred, modified, popularity := "0", "NULL", "0"
 	if f.StarsOf != 0 {
-		starred = `CASE WHEN EXISTS (SELECT 1 FROM star s WHERE s.account_id = ` + a.add(f.StarsOf) + ` AND s.repo_id = page.id) THEN 1 ELSE 0 END`
+		starred = `COALESCE((SELECT 1 FROM star s WHERE s.account_id = ` + a.add(f.StarsOf) + ` AND s.repo_id = page.id), 0)`
 	}
 	if f.Modified {
 		modified = `(SELECT t.start_ms FROM tag t WHERE t.repo_id = page.id AND (t.expires_ms IS NULL OR t.expires_ms > ` + a.add(db.Millis(now)) + `)
@@ -115,10 +118,9 @@ func (f Filter) query(v view, after Position, limit int, now time.Time) (string,
 	if f.StarredBy != 0 {
 		order = `page.id`
 	}
-	return `SELECT page.id, page.namespace_id, n.name, page.name, page.description, CASE WHEN page.visibility = 1 THEN 1 ELSE 0 END, page.state, ` +
+	return `SELECT page.id, page.namespace_id, (SELECT n.name FROM account n WHERE n.id = page.namespace_id), page.name, page.description, CASE WHEN page.visibility = 1 THEN 1 ELSE 0 END, page.state, ` +
 		starred + `, ` + modified + `, ` + popularity + `
 		FROM ` + from + `
-		JOIN account n ON n.id = page.namespace_id
 		ORDER BY ` + order + ` LIMIT ` + strconv.Itoa(limit), a.values
 }
 
@@ -130,13 +132,16 @@ func popularitySince(a *arguments, id string, now time.Time) string {
 
 // source is where the page's rows come from: of a namespace, or of all, the rows of an index in the page's order, and the
 // few repositories that the viewer was given one by one. Each part gives at most a page.
-func (f Filter) source(a *arguments, v view, after Position, limit int) string {
+func (f Filter) source(a *arguments, d db.Dialect, v view, after Position, limit int) string {
 	kind := "1"
 	if f.Application {
 		kind = "2"
 	}
-	shown := ` r.deleted_ms IS NULL AND r.state <> 3 AND r.kind = ` + kind +
-		` AND EXISTS (SELECT 1 FROM account o WHERE o.id = r.namespace_id AND o.deleted_ms IS NULL AND o.enabled = 1)`
+	namespace := `r.namespace_id`
+	if f.NamespaceID != 0 { // asked once
+		namespace = a.add(f.NamespaceID)
+	}
+	shown := ` r.deleted_ms IS NULL AND r.state <> 3 AND r.kind = ` + kind + ` AND ` + namespaceShown(namespace)
 	page := func(from, order string, conditions ...string) string {
 		return `(SELECT r.* FROM ` + from + ` WHERE ` + strings.Join(append(conditions, shown), ` AND `) + ` ORDER BY ` + order + ` LIMIT ` + strconv.Itoa(limit) + `)`
 	}
@@ -149,12 +154,12 @@ func (f Filter) source(a *arguments, v view, after Position, limit int) string {
 		}
 		return page(`star s JOIN repository r ON r.id = s.repo_id`, `s.repo_id`, stars, `(`+f.seen(a)+`)`) + ` AS page`
 	case f.All || v.walk:
-		return page(`repository r`, byName, `(`+f.seen(a)+`)`, f.after(a, after)) + ` AS page`
+		return page(`repository r`, byName, `(`+f.seen(a)+`)`, f.after(a, d, after)) + ` AS page`
 	}
 	var parts []string
 	private := `1 = 1`
 	if f.Public {
-		parts = append(parts, page(`repository r`, byName, `r.visibility = 1`, f.after(a, after)))
+		parts = append(parts, page(`repository r`, byName, `r.visibility = 1`, f.after(a, d, after)))
 		private = `r.visibility <> 1`
 	}
 	for _, n := range v.ruled {
@@ -162,7 +167,7 @@ func (f Filter) source(a *arguments, v view, after Position, limit int) string {
 		if within.NamespaceID != n {
 			within = Position{NamespaceID: n}
 		}
-		parts = append(parts, page(`repository r`, byName, private, Filter{NamespaceID: n}.after(a, within)))
+		parts = append(parts, page(`repository r`, byName, private, Filter{NamespaceID: n}.after(a, d, within)))
 	}
 	if f.ViewerID != 0 {
 		viewer := a.add(f.ViewerID)
@@ -170,7 +175,7 @@ func (f Filter) source(a *arguments, v view, after Position, limit int) string {
 		if !v.sort {
 			given, others = `(`+givenIDs(viewer)+`)`, `NOT (`+ruledBy("r.namespace_id", viewer)+`)`
 		}
-		parts = append(parts, page(given+` AS given CROSS JOIN repository r`, byName, `r.id = given.id`, private, others, f.after(a, after)))
+		parts = append(parts, page(given+` AS given CROSS JOIN repository r`, byName, `r.id = given.id`, private, others, f.after(a, d, after)))
 	}
 	for i, part := range parts {
 		parts[i] = `SELECT * FROM ` + part + ` AS part` + strconv.Itoa(i)
@@ -182,9 +187,17 @@ func (f Filter) source(a *arguments, v view, after Position, limit int) string {
 }
 
 // after is the condition that r stands behind a position.
-func (f Filter) after(a *arguments, after Position) string {
+//
+// PostgreSQL must not know that the namespace is one: the page's order is then that of names alone, and it walks the
+// index of the names of all namespaces until it has met enough of this one.
+func (f Filter) after(a *arguments, d db.Dialect, after Position) string {
 	if f.NamespaceID != 0 {
-		return `r.namespace_id = ` + a.add(f.NamespaceID) + ` AND r.name > ` + a.add(after.Name)
+		n := a.add(f.NamespaceID)
+		within := `r.namespace_id = ` + n
+		if d == db.PostgreSQL {
+			within = `r.namespace_id BETWEEN ` + n + ` AND ` + n
+		}
+		return within + ` AND r.name > ` + a.add(after.Name)
 	}
 	return `(r.namespace_id, r.name) > (` + a.add(after.NamespaceID) + `, ` + a.add(after.Name) + `)`
 }

@@ -50,8 +50,15 @@ type FoundTeam struct {
 }
 
 // repositoryShown is the condition that repository x is one that anybody is shown.
-const repositoryShown = `x.deleted_ms IS NULL AND x.state <> 3 AND EXISTS (
-	SELECT 1 FROM account o WHERE o.id = x.namespace_id AND o.deleted_ms IS NULL AND o.enabled = 1)`
+func repositoryShown() string {
+	return `x.deleted_ms IS NULL AND x.state <> 3 AND ` + namespaceShown("x.namespace_id")
+}
+
+// namespaceShown is the condition that a namespace is one that anybody is shown. It is asked of each row: without the
+// OFFSET, PostgreSQL joins accounts instead, and a join loses the order of the index that the rows come from.
+func namespaceShown(id string) string {
+	return `EXISTS (SELECT 1 FROM account o WHERE o.id = ` + id + ` AND o.deleted_ms IS NULL AND o.enabled = 1 LIMIT 1 OFFSET 0)`
+}
 
 // FindRepositories finds repositories that the seeker may read by a part of their name, or by namespace/beginning. The
 // best fit comes first, then the order of names. One query.
@@ -61,7 +68,7 @@ func (r *Reader) FindRepositories(ctx context.Context, s Seeker, text string, of
 		return nil, nil
 	}
 	query, args := r.findRepositories(s, n, offset, limit, now)
-	rows, err := r.db.Query(ctx, query, args...)
+	rows, err := r.db.QueryOnce(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("find repositories: %w", err)
 	}
@@ -85,18 +92,22 @@ func (r *Reader) FindRepositories(ctx context.Context, s Seeker, text string, of
 }
 
 func (r *Reader) findRepositories(s Seeker, n needle, offset, limit int, now time.Time) (string, []any) {
-	a := &arguments{}
+	const columns = `id, namespace_id, name` // what the order needs
+	a, d := &arguments{}, r.db.Dialect()
 	var parts []string
 	namespace, rest, nested := strings.Cut(string(n), "/")
-	within := func(from, visible string) string {
+	find := func(from, where, tail string) {
+		parts = append(parts, `SELECT `+columns+` FROM (`+selected(columns)+` FROM `+from+` WHERE `+where+` AND `+repositoryShown()+tail+`) AS part`+strconv.Itoa(len(parts)))
+	}
+	within := func(from, visible, tail string) {
 		low, high := needle(rest).bounds()
-		return `SELECT x.id FROM ` + from + ` WHERE x.namespace_id = (SELECT id FROM account WHERE deleted_ms IS NULL AND name = ` + a.add(namespace) + `) AND x.name >= ` + a.add(low) + ` AND x.name < ` + a.add(high) +
-			` AND ` + visible + ` AND ` + repositoryShown
+		find(from, `x.namespace_id = (SELECT id FROM account WHERE deleted_ms IS NULL AND name = `+a.add(namespace)+`) AND x.name >= `+a.add(low)+` AND x.name < `+a.add(high)+
+			` AND `+visible, tail)
 	}
 	open := func(c corpus, visible string) {
-		parts = append(parts, n.ids(a, r.db.Dialect(), c, repositoryShown, offset+limit))
+		parts = append(parts, `SELECT `+columns+` FROM (`+n.matches(a, d, c, columns, repositoryShown(), offset+limit)+`) AS matches`)
 		if nested {
-			parts = append(parts, `SELECT id FROM (`+within("repository x", visible)+` ORDER BY x.name LIMIT `+strconv.Itoa(maxMatches)+`) AS within`)
+			within("repository x", visible, ` ORDER BY x.name LIMIT `+strconv.Itoa(maxMatches))
 		}
 	}
 	if s.AllRepositories {
@@ -105,32 +116,30 @@ func (r *Reader) findRepositories(s Seeker, n needle, offset, limit int, now tim
 		open(publicRepositories, "x.visibility = 1")
 	}
 	if s.AccountID != 0 && !s.AllRepositories {
-		own := ownIDs(a.add(s.AccountID)) + ` AS own JOIN repository x ON x.id = own.id`
-		parts = append(parts, `SELECT x.id FROM `+own+` WHERE `+n.inside(a, "x.name")+` AND `+repositoryShown)
+		own := ownIDs(a.add(s.AccountID)) + ` AS own` + d.LookUp("JOIN", "repository x", "own.id")
+		find(own, n.inside(a, "x.name"), "")
 		if nested {
-			parts = append(parts, within(own, "1 = 1"))
+			within(own, "1 = 1", "")
 		}
 	}
-	fits := "x.name"
+	fits := "f.name"
 	if nested {
-		fits = "(n.name || '/' || x.name)"
+		fits = "(n.name || '/' || f.name)"
 	}
-	rank := n.rank(a, fits)
-	return `SELECT found.id, n.id, n.kind, n.name, n.email, found.name, found.description, CASE WHEN found.visibility = 1 THEN 1 ELSE 0 END,
-			CASE WHEN found.kind = 2 THEN 1 ELSE 0 END, found.rank,
+	return `SELECT found.id, found.namespace_id, found.owner_kind, found.owner, found.email, found.name, x.description, CASE WHEN x.visibility = 1 THEN 1 ELSE 0 END,
+			CASE WHEN x.kind = 2 THEN 1 ELSE 0 END, found.rank,
 			(SELECT COUNT(*) FROM star s WHERE s.repo_id = found.id),
 			(SELECT t.start_ms FROM tag t WHERE t.repo_id = found.id AND (t.expires_ms IS NULL OR t.expires_ms > ` + a.add(db.Millis(now)) + `)
 				ORDER BY t.start_ms DESC LIMIT 1),
 			` + popularitySince(a, "found.id", now) + `
-		FROM (SELECT x.id, x.namespace_id, x.name, x.description, x.visibility, x.kind, ` + rank + ` AS rank
-			FROM (` + strings.Join(parts, " UNION ") + `) AS f JOIN repository x ON x.id = f.id JOIN account n ON n.id = x.namespace_id
-			ORDER BY rank DESC, n.name, x.name LIMIT ` + strconv.Itoa(limit) + ` OFFSET ` + a.add(offset) + `) AS found
-		JOIN account n ON n.id = found.namespace_id
-		ORDER BY found.rank DESC, n.name, found.name`, a.values
+		FROM (SELECT f.id, f.namespace_id, f.name, n.name AS owner, n.kind AS owner_kind, n.email, ` + n.rank(a, fits) + ` AS rank
+			FROM (` + strings.Join(parts, " UNION ") + `) AS f` + d.LookUp("JOIN", "account n", "f.namespace_id") + `
+			ORDER BY rank DESC, owner, f.name LIMIT ` + strconv.Itoa(limit) + ` OFFSET ` + a.add(offset) + `) AS found` + d.LookUp("JOIN", "repository x", "found.id") + `
+		ORDER BY found.rank DESC, found.owner, found.name`, a.values
 }
 
-// accountColumns are what scanAccounts reads.
-const accountColumns = `SELECT x.id, x.kind, x.name, x.email, `
+// accountColumns are what accounts reads, before a rank.
+const accountColumns = `id, kind, name, email`
 
 // FindPeople finds users and organizations. exact: by their whole names alone. One query.
 func (r *Reader) FindPeople(ctx context.Context, text string, exact bool, limit int) ([]FoundAccount, error) {
@@ -145,11 +154,11 @@ func (r *Reader) FindPeople(ctx context.Context, text string, exact bool, limit 
 func (r *Reader) findPeople(n needle, exact bool, limit int) (string, []any) {
 	a := &arguments{}
 	if exact {
-		return accountColumns + `3 FROM account x WHERE x.deleted_ms IS NULL AND x.enabled = 1 AND x.kind IN (1, 2) AND x.name = ` + a.add(string(n)), a.values
+		return `SELECT ` + accountColumns + `, 3 FROM account x WHERE x.deleted_ms IS NULL AND x.enabled = 1 AND x.kind IN (1, 2) AND x.name = ` + a.add(string(n)), a.values
 	}
-	ids := n.ids(a, r.db.Dialect(), people, "x.enabled = 1", limit)
-	return accountColumns + n.rank(a, "x.name") + ` AS rank FROM (` + ids + `) AS f JOIN account x ON x.id = f.id
-		ORDER BY rank DESC, x.name LIMIT ` + strconv.Itoa(limit), a.values
+	matches := n.matches(a, r.db.Dialect(), people, accountColumns, "x.enabled = 1", limit)
+	return `SELECT ` + accountColumns + `, ` + n.rank(a, "f.name") + ` AS rank FROM (` + matches + `) AS f
+		ORDER BY rank DESC, f.name LIMIT ` + strconv.Itoa(limit), a.values
 }
 
 // namespacesOf are the namespaces whose teams and robots an account sees: its own, and its organizations'.
@@ -170,24 +179,24 @@ func (r *Reader) FindRobots(ctx context.Context, s Seeker, namespaceID int64, te
 
 func (r *Reader) findRobots(s Seeker, namespaceID int64, n needle, limit int) (string, []any) {
 	a := &arguments{}
-	var from string
+	robots := selected(accountColumns) + ` FROM account x WHERE ` + qualify(allRobots.where)
 	switch {
 	case s.AllNamespaces && namespaceID == 0:
-		from = `(` + n.ids(a, r.db.Dialect(), allRobots, "x.enabled = 1", limit) + `) AS f JOIN account x ON x.id = f.id`
+		robots = n.matches(a, r.db.Dialect(), allRobots, accountColumns, "x.enabled = 1", limit)
 	case s.AllNamespaces:
-		from = `account x`
+		robots += ` AND x.owner_id = ` + a.add(namespaceID) + ` AND ` + n.inside(a, "x.name")
 	default:
-		from = namespacesOf(a.add(s.AccountID)) + ` AS own JOIN account x ON x.owner_id = own.id`
+		robots = selected(accountColumns) + ` FROM ` + namespacesOf(a.add(s.AccountID)) + ` AS own JOIN account x ON x.owner_id = own.id
+			WHERE ` + qualify(allRobots.where) + ` AND ` + n.inside(a, "x.name")
+		if namespaceID != 0 {
+			robots += ` AND x.owner_id = ` + a.add(namespaceID)
+		}
 	}
-	where := ` WHERE x.deleted_ms IS NULL AND x.kind = 3 AND x.owner_id IS NOT NULL AND ` + n.inside(a, "x.name")
-	if namespaceID != 0 {
-		where += ` AND x.owner_id = ` + a.add(namespaceID)
-	}
-	return accountColumns + n.rank(a, "x.name") + ` AS rank FROM ` + from + where + ` ORDER BY rank DESC, x.name LIMIT ` + strconv.Itoa(limit), a.values
+	return `SELECT ` + accountColumns + `, ` + n.rank(a, "f.name") + ` AS rank FROM (` + robots + `) AS f ORDER BY rank DESC, f.name LIMIT ` + strconv.Itoa(limit), a.values
 }
 
 func (r *Reader) accounts(ctx context.Context, query string, args []any) ([]FoundAccount, error) {
-	rows, err := r.db.Query(ctx, query, args...)
+	rows, err := r.db.QueryOnce(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("find accounts: %w", err)
 	}
@@ -211,7 +220,7 @@ func (r *Reader) FindTeams(ctx context.Context, s Seeker, organizationID int64, 
 		return nil, nil
 	}
 	query, args := r.findTeams(s, organizationID, n, limit)
-	rows, err := r.db.Query(ctx, query, args...)
+	rows, err := r.db.QueryOnce(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("find teams: %w", err)
 	}
@@ -232,21 +241,22 @@ func (r *Reader) FindTeams(ctx context.Context, s Seeker, organizationID int64, 
 }
 
 func (r *Reader) findTeams(s Seeker, organizationID int64, n needle, limit int) (string, []any) {
-	a := &arguments{}
-	var from string
+	const columns = `id, organization_id, name`
+	a, d := &arguments{}, r.db.Dialect()
+	var teams string
 	switch {
 	case s.AllNamespaces && organizationID == 0:
-		from = `(` + n.ids(a, r.db.Dialect(), allTeams, "EXISTS (SELECT 1 FROM account o WHERE o.id = x.organization_id AND o.deleted_ms IS NULL AND o.enabled = 1)", limit) + `) AS f JOIN team x ON x.id = f.id`
+		teams = n.matches(a, d, allTeams, columns, namespaceShown("x.organization_id"), limit)
 	case s.AllNamespaces:
-		from = `team x`
+		teams = selected(columns) + ` FROM team x WHERE x.organization_id = ` + a.add(organizationID) + ` AND ` + n.inside(a, "x.name")
 	default:
-		from = namespacesOf(a.add(s.AccountID)) + ` AS own JOIN team x ON x.organization_id = own.id`
+		teams = selected(columns) + ` FROM ` + namespacesOf(a.add(s.AccountID)) + ` AS own JOIN team x ON x.organization_id = own.id WHERE ` + n.inside(a, "x.name")
+		if organizationID != 0 {
+			teams += ` AND x.organization_id = ` + a.add(organizationID)
+		}
 	}
-	where := ` WHERE ` + n.inside(a, "x.name")
-	if organizationID != 0 {
-		where += ` AND x.organization_id = ` + a.add(organizationID)
-	}
-	return `SELECT x.name, o.id, o.kind, o.name, o.email, ` + n.rank(a, "x.name") + ` AS rank FROM ` + from + `
-		JOIN account o ON o.id = x.organization_id AND o.deleted_ms IS NULL AND o.enabled = 1` + where + `
-		ORDER BY rank DESC, x.name, o.name LIMIT ` + strconv.Itoa(limit), a.values
+	return `SELECT f.name, o.id, o.kind, o.name, o.email, ` + n.rank(a, "f.name") + ` AS rank
+		FROM (` + teams + `) AS f` + d.LookUp("JOIN", "account o", "f.organization_id") + `
+		WHERE o.deleted_ms IS NULL AND o.enabled = 1
+		ORDER BY rank DESC, f.name, o.name LIMIT ` + strconv.Itoa(limit), a.values
 }
