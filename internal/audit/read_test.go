@@ -153,7 +153,31 @@ func TestOnlySoManyPagesAreGiven(t *testing.T) {
 	}
 }
 
-// TestAMonthIsRemovedWhileItIsRead takes a table away between the two queries of a page.
+// TestAPageThatAMonthFillsReadsThatMonth: the older ones are not asked. Where the month ends on a page, the rest of it
+// comes from all others at once.
+func TestAPageThatAMonthFillsReadsThatMonth(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		now := at("2026-11-22 10:00:00")
+		l := open(t, optionsFor(t, d, now))
+		for back := range 4 {
+			for range 3 {
+				record(t, l, Entry{Kind: PushRepo, At: now.now().AddDate(0, -back, 0)})
+			}
+		}
+		reads := &counting{Queryer: d}
+		l.read = reads
+		for size, want := range map[int]int64{2: 2, 3: 3, 12: 3} {
+			before := int64(reads.n.Load())
+			p, err := l.List(t.Context(), Query{To: now.now().AddDate(0, 0, 1)}, nil, size)
+			check(t, err)
+			if n := int64(reads.n.Load()) - before; n != want || len(p.Entries) != size {
+				t.Errorf("%d of %d entries took %d queries, want %d", len(p.Entries), size, n, want)
+			}
+		}
+	})
+}
+
+// TestAMonthIsRemovedWhileItIsRead takes a table away between the queries of a page.
 func TestAMonthIsRemovedWhileItIsRead(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		now := at("2026-11-22 10:00:00")

@@ -130,16 +130,11 @@ func collect[T any](rows db.Rows, targets func(*T) []any) ([]T, error) {
 	return all, nil
 }
 
-// MembersAmong says which of a few accounts are in a team of an organization.
+// MembersAmong says which of a few accounts are in a team of an organization. It begins with what teams they are in, which
+// are few: SQLite takes a CROSS JOIN from the left, and would else look for each of them in all teams.
 func (r *Reader) MembersAmong(ctx context.Context, organizationID int64, accounts []int64) (map[int64]bool, error) {
-	a := &arguments{}
-	organization := a.add(organizationID)
-	in := make([]string, len(accounts))
-	for i, id := range accounts {
-		in[i] = a.add(id)
-	}
-	rows, err := r.db.Query(ctx, `SELECT m.account_id FROM team_member m JOIN team t ON t.id = m.team_id AND t.organization_id = `+organization+`
-		WHERE m.account_id IN (`+strings.Join(in, ", ")+`)`, a.values...)
+	query, args := membersAmong(organizationID, accounts)
+	rows, err := r.db.Query(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("look up members of organization %d: %w", organizationID, err)
 	}
@@ -149,4 +144,15 @@ func (r *Reader) MembersAmong(ctx context.Context, organizationID int64, account
 		members[id] = true
 	}
 	return members, err
+}
+
+func membersAmong(organizationID int64, accounts []int64) (string, []any) {
+	a := &arguments{}
+	organization := a.add(organizationID)
+	in := make([]string, len(accounts))
+	for i, id := range accounts {
+		in[i] = a.add(id)
+	}
+	return `SELECT DISTINCT m.account_id FROM team_member m CROSS JOIN team t
+		WHERE m.account_id IN (` + strings.Join(in, ", ") + `) AND t.id = m.team_id AND t.organization_id = ` + organization, a.values
 }

@@ -3,6 +3,7 @@ package overview
 import (
 	"context"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -106,6 +107,7 @@ func TestNoSearchAndNoListReadsATable(t *testing.T) {
 			"teams, somebody":                    one(r.findTeams(somebody, 0, "common77", 10)),
 			"teams, superuser":                   one(r.findTeams(root, 0, "common77", 10)),
 			"teams of a namespace":               one(r.findTeams(root, 1, "common77", 10)),
+			"members among a few":                one(membersAmong(1, []int64{2, 3, 4})),
 			"list of a namespace, administrator": list(Filter{NamespaceID: 1, All: true}),
 			"list of a namespace, somebody":      list(Filter{NamespaceID: 1, ViewerID: 2, Public: true}),
 			"list of a namespace, what he rules": one(Filter{ViewerID: 2, NamespaceID: 1}.given()),
@@ -129,6 +131,89 @@ func TestNoSearchAndNoListReadsATable(t *testing.T) {
 // whole matches the reading of a whole table: of the schema's, not of a subquery's result. An index of parts is read
 // as a virtual table, by its match.
 var whole = regexp.MustCompile(`^SCAN (repository|account|team|tag|star|x|r|n|t|m|p|o)\b|Seq Scan on (repository|account|team|tag|star)\b`)
+
+// TestPostgreSQLReadsAPageForAPage: planned for its values or for any, a page of a list and a search for what all names
+// have read no more than that, whatever else PostgreSQL deems cheaper: no table, no account for its name alone, no index
+// of names for a namespace's list.
+func TestPostgreSQLReadsAPageForAPage(t *testing.T) {
+	d := dbtest.Open(t, dbtest.PostgreSQL)
+	fill(t, d, 10_000)
+	fillOthers(t, d, 10_000)
+	r, now := New(d), time.UnixMilli(0)
+	list := func(f Filter, v view) func() (string, []any) {
+		f.Modified, f.StarsOf = true, 2
+		return func() (string, []any) {
+			return f.query(db.PostgreSQL, v, Position{NamespaceID: 1, Name: "common-9"}, 101, now)
+		}
+	}
+	for name, test := range map[string]struct {
+		query func() (string, []any)
+		most  int // rows that are read of anything
+	}{
+		"a namespace":          {list(Filter{NamespaceID: 1, All: true}, view{}), 101},
+		"public ones of it":    {list(Filter{NamespaceID: 1, Public: true}, view{}), 101},
+		"what he rules of all": {list(Filter{ViewerID: 2, Public: true}, view{ruled: []int64{1}}), 202},
+		"starred":              {list(Filter{StarredBy: 2, ViewerID: 2, Public: true}, view{}), 101},
+		"a common beginning":   {func() (string, []any) { return r.findRepositories(Seeker{}, "common", 0, 11, now) }, maxMatches},
+		"what all names have": {func() (string, []any) {
+			return r.findRepositories(Seeker{AccountID: 2, AllRepositories: true}, "app", 0, 11, now)
+		}, 2 * maxMatches},
+	} {
+		t.Run(name, func(t *testing.T) {
+			query, args := test.query()
+			plan := analyze(t, d, query, args)
+			for _, line := range plan {
+				found := read.FindStringSubmatch(line)
+				if found == nil {
+					continue
+				}
+				if n, _ := strconv.Atoi(found[1]); n > test.most {
+					t.Errorf("%s in\n%s", line, strings.Join(plan, "\n"))
+				}
+			}
+		})
+	}
+}
+
+// read matches a step of PostgreSQL's that reads rows, with how many it gives or leaves out.
+var read = regexp.MustCompile(`(?:(?:Scan|Join|Loop|Sort|Hash).*actual rows=|Rows Removed by Filter: )(\d+)`)
+
+// analyze runs a statement as PostgreSQL plans it, and gives the plan with the rows that its steps gave and filtered.
+func analyze(t *testing.T, d *db.DB, query string, args []any) []string {
+	t.Helper()
+	rows, err := d.QueryOnce(t.Context(), "EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) "+query, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := collect(rows, func(line *string) []any { return []any{line} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan
+}
+
+// fillOthers adds a second namespace, whose names come before those of the first that a page shows, and stars of account 2.
+func fillOthers(t *testing.T, d *db.DB, n int) {
+	t.Helper()
+	err := d.Hard(t.Context(), "fill", func(ctx context.Context, tx db.Tx) error {
+		for _, query := range []string{
+			`INSERT INTO account (uuid, kind, name, tag_window_s) SELECT 'v', 2, 'others', 0 WHERE CAST($1 AS BIGINT) > 0`,
+			`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+				INSERT INTO repository (namespace_id, name, visibility, badge_token, created_ms)
+				SELECT (SELECT id FROM account WHERE name = 'others'), 'common-9-' || i || '-app', CASE WHEN i % 2 = 0 THEN 1 ELSE 2 END, 'b', 0 FROM n`,
+			`INSERT INTO star (account_id, repo_id, created_ms) SELECT 2, id, 0 FROM repository WHERE visibility = 1 AND CAST($1 AS BIGINT) > 0`,
+		} {
+			if _, err := tx.Exec(ctx, query, n); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(ctx, `ANALYZE`)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
 
 // TestAPageOfAListReadsAPageOfItsIndex: where the viewer sees what is there, the walk ends with the page.
 func TestAPageOfAListReadsAPageOfItsIndex(t *testing.T) {

@@ -152,7 +152,7 @@ func (f Filter) source(a *arguments, d db.Dialect, v view, after Position, limit
 		if f.NamespaceID != 0 {
 			stars += ` AND r.namespace_id = ` + a.add(f.NamespaceID)
 		}
-		return page(`star s JOIN repository r ON r.id = s.repo_id`, `s.repo_id`, stars, `(`+f.seen(a)+`)`) + ` AS page`
+		return page(`star s`+d.LookUp("JOIN", "repository r", "s.repo_id"), `s.repo_id`, stars, `(`+f.seen(a)+`)`) + ` AS page`
 	case f.All || v.walk:
 		return page(`repository r`, byName, `(`+f.seen(a)+`)`, f.after(a, d, after)) + ` AS page`
 	}
