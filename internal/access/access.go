@@ -171,7 +171,7 @@ const (
 	PushesOff                    // DISABLE_PUSHES
 	RepositoryState              // read-only, or a mirror and somebody else's
 	ApplicationRepository        // no image operation applies
-	Missing                      // the repository does not exist, and the principal may know
+	Missing                      // the repository or namespace does not exist, and the principal may know
 )
 
 // Decision is an answer with its reasons, in the order they were considered.

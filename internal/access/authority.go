@@ -75,31 +75,34 @@ func (x *Authority) Policy() Policy { return x.policy }
 
 // Check decides by facts of at most Options.Age ago. In the steady state it asks no database.
 func (x *Authority) Check(ctx context.Context, p identity.Principal, a Action, o Object) (Decision, error) {
-	return x.decide(ctx, p, a, o, x.facts.Get)
+	return x.decide(ctx, Decide, p, a, o, x.facts.Get)
 }
 
 // Fresh decides by the tables as they are now: for changes through the API and for issuing tokens.
 func (x *Authority) Fresh(ctx context.Context, p identity.Principal, a Action, o Object) (Decision, error) {
-	return x.decide(ctx, p, a, o, x.facts.Fresh)
+	return x.decide(ctx, Decide, p, a, o, x.facts.Fresh)
 }
 
 // source gives facts, from memory or from the tables.
 type source func(context.Context, factsKey, func(context.Context) (Facts, error)) (Facts, error)
 
-func (x *Authority) decide(ctx context.Context, p identity.Principal, a Action, o Object, from source) (Decision, error) {
+// decider is Decide or outline.
+type decider func(identity.Principal, Action, Object, Facts, Policy) Decision
+
+func (x *Authority) decide(ctx context.Context, by decider, p identity.Principal, a Action, o Object, from source) (Decision, error) {
 	policy, err := x.policyFor(ctx, p)
 	if err != nil {
 		return Decision{}, err
 	}
 	key, known := keyOf(p, o)
 	if known {
-		return Decide(p, a, o, simpleFacts(key), policy), nil
+		return by(p, a, o, simpleFacts(key), policy), nil
 	}
 	facts, err := from(ctx, key, func(ctx context.Context) (Facts, error) { return loadFacts(ctx, x.read, key) })
 	if err != nil {
 		return Decision{}, err
 	}
-	return Decide(p, a, o, facts, policy), nil
+	return by(p, a, o, facts, policy), nil
 }
 
 // policyFor is the policy with the super users filled in. Only a user can be one, so that for others the first user is
@@ -123,13 +126,14 @@ func (x *Authority) policyFor(ctx context.Context, p identity.Principal) (Policy
 // errNobody says that there is no first user. As an error it is not cached: the first user is a super user at once.
 var errNobody = errors.New("there is no first user")
 
-// loadFirstUser finds the user with the lowest id that ever was. When that one was deleted there is none: the right
-// does not pass to whoever came second.
+// loadFirstUser finds the user with the lowest id that ever was. When that one was deleted or became an organization
+// there is none: the right does not pass to whoever came second. Rows of accounts are never removed.
 func (x *Authority) loadFirstUser(ctx context.Context) (string, error) {
 	var name string
+	var kind identity.Kind
 	var deleted sql.NullInt64
-	err := x.read.QueryRow(ctx, `SELECT name, deleted_ms FROM account WHERE kind = 1 ORDER BY id LIMIT 1`).Scan(&name, &deleted)
-	if errors.Is(err, db.ErrNoRows) || err == nil && deleted.Valid {
+	err := x.read.QueryRow(ctx, `SELECT name, kind, deleted_ms FROM account WHERE kind IN (1, 2) ORDER BY id LIMIT 1`).Scan(&name, &kind, &deleted)
+	if errors.Is(err, db.ErrNoRows) || err == nil && (deleted.Valid || kind != identity.User) {
 		return "", errNobody
 	}
 	if err != nil {

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -215,6 +216,28 @@ func TestWithoutSuperUsersTheFirstUserIsOne(t *testing.T) {
 		f.exec(`UPDATE account SET deleted_ms = 1 WHERE name = 'alice'`)
 		f.drop()
 		if is(f.bob) {
+			t.Error("the right passed to the second user")
+		}
+	})
+}
+
+func TestTheFirstUsersRightEndsWithTheConversionIntoAnOrganization(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		if got, err := f.SuperUsers(t.Context()); err != nil || !slices.Equal(got, []string{"alice"}) {
+			t.Fatalf("super users are %q (%v), want alice", got, err)
+		}
+		carol, err := f.ids.CreateUser(t.Context(), identity.NewUser{Name: "carol", Password: "correct-horse", Verified: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.exec(`INSERT INTO team_member (team_id, account_id) SELECT id, CAST($1 AS BIGINT) FROM team WHERE organization_id = $2 AND role = 1`, carol.ID, f.acme.ID)
+		if _, err := f.ids.ConvertUser(t.Context(), f.alice.ID, f.bob.ID); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := f.SuperUsers(t.Context()); err != nil || len(got) != 0 {
+			t.Errorf("super users are %q (%v), want none", got, err)
+		}
+		if f.may(f.bob, Superuse, Object{}) {
 			t.Error("the right passed to the second user")
 		}
 	})

@@ -13,9 +13,13 @@ import (
 //
 // The rules are registry-protocol §4.4, §5, §11, §12 and rest-api §1.8, §1.9.
 func Decide(p identity.Principal, a Action, o Object, f Facts, policy Policy) Decision {
-	q := &question{p: p, a: a, o: o, f: f, policy: policy}
-	denial := q.ask()
-	return Decision{Allowed: denial == Granted, Denial: denial, Reasons: q.reasons}
+	return (&question{p: p, a: a, o: o, f: f, policy: policy}).decide()
+}
+
+// outline is Decide with reasons for somebody who administers the repository alone: they name no team, no super user and
+// no restricted one. The decision is the same.
+func outline(p identity.Principal, a Action, o Object, f Facts, policy Policy) Decision {
+	return (&question{p: p, a: a, o: o, f: f, policy: policy, discreet: true}).decide()
 }
 
 // question is one call of Decide with the reasons found so far.
@@ -26,6 +30,13 @@ type question struct {
 	f       Facts
 	policy  Policy
 	reasons []string
+
+	discreet bool // the reasons are for somebody who may not see into the namespace: see outline
+}
+
+func (q *question) decide() Decision {
+	denial := q.ask()
+	return Decision{Allowed: denial == Granted, Denial: denial, Reasons: q.reasons}
 }
 
 func (q *question) because(format string, args ...any) {

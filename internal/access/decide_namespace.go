@@ -5,7 +5,7 @@ import "github.com/longshore-registry/longshore/internal/identity"
 func (q *question) onNamespace() Denial {
 	switch {
 	case q.o.NamespaceID == 0:
-		return q.deny(NoRight, "the namespace does not exist")
+		return q.missingNamespace()
 	case q.p.Account.ID == 0:
 		return q.deny(NoRight, "nobody is signed in")
 	case !q.inNamespace():
@@ -14,6 +14,19 @@ func (q *question) onNamespace() Denial {
 		return NoRight
 	}
 	return Granted
+}
+
+// missingNamespace tells that there is nothing to those alone who may do the action in every namespace: to others a
+// missing one looks like somebody else's.
+func (q *question) missingNamespace() Denial {
+	everywhere := q.fullSuperUser() || q.readOnlySuperUser() && !q.a.Changes()
+	if everywhere && !q.scoped(identity.ScopeOrgAdmin) {
+		return NoRight
+	}
+	if everywhere {
+		return q.deny(Missing, "the namespace does not exist")
+	}
+	return q.deny(NoRight, "the namespace does not exist")
 }
 
 // inNamespace reports whether the principal's place in the namespace allows the action.

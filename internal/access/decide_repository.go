@@ -45,6 +45,10 @@ func (q *question) mayOnRepository(need Role, scope identity.Scopes) bool {
 		return false
 	}
 	if q.a == Push && q.inOwnNamespace() && q.restricted() {
+		if q.discreet {
+			q.because("%s may not push into the own namespace", q.p.Account.Name)
+			return false
+		}
 		q.because("%s is a restricted user: no content in the own namespace", q.p.Account.Name)
 		return false
 	}
@@ -76,19 +80,29 @@ func (q *question) role() Role {
 			q.because(format, args...)
 		}
 	}
+	inside := func(r Role, format string, args ...any) {
+		if q.discreet {
+			format, args = "%s has a role that is not from the repository's own list: %s", []any{q.p.Account.Name, r}
+		}
+		better(r, format, args...)
+	}
 	if q.f.Owner {
 		better(Admin, "%s owns the namespace: admin", q.p.Account.Name)
 	}
 	if q.f.TeamRole == TeamAdmin {
-		better(Admin, "team %s administers %s: admin", q.f.Team, q.o.Namespace)
+		inside(Admin, "team %s administers %s: admin", q.f.Team, q.o.Namespace)
 	}
 	better(q.f.Direct, "%s has a permission on the repository: %s", q.p.Account.Name, q.f.Direct)
-	better(q.f.ByTeam, "team %s has a permission on the repository: %s", q.f.ByTeamName, q.f.ByTeam)
+	if q.discreet {
+		better(q.f.ByTeam, "%s has a permission on the repository by a team: %s", q.p.Account.Name, q.f.ByTeam)
+	} else {
+		better(q.f.ByTeam, "team %s has a permission on the repository: %s", q.f.ByTeamName, q.f.ByTeam)
+	}
 	if q.fullSuperUser() {
-		better(Admin, "%s is a super user with full access: admin", q.p.Account.Name)
+		inside(Admin, "%s is a super user with full access: admin", q.p.Account.Name)
 	}
 	if q.readOnlySuperUser() && (q.a == Pull || q.a == InspectRepository) {
-		better(readOnlyRole(q.a), "%s is a read-only super user", q.p.Account.Name)
+		inside(readOnlyRole(q.a), "%s is a read-only super user", q.p.Account.Name)
 	}
 	if best == NoRole {
 		q.because("%s has no role on %s/%s", q.p.Account.Name, q.o.Namespace, q.o.Name)

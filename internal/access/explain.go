@@ -70,6 +70,12 @@ func (x *Authority) Explain(ctx context.Context, p identity.Principal, a Action,
 	return d, nil
 }
 
+// Outline is Fresh for people who administer the repository and see neither into its namespace nor into the registry's
+// accounts. Its reasons name no team, super user or default permission, and it says nothing of disabled accounts.
+func (x *Authority) Outline(ctx context.Context, p identity.Principal, a Action, o Object) (Decision, error) {
+	return x.decide(ctx, outline, p, a, o, x.facts.Fresh)
+}
+
 // fromPrototypes names the default permissions that give the account, or one of its teams, the very role that it has on
 // the repository. A permission does not keep where it came from, so that they are what it may have come from.
 func (x *Authority) fromPrototypes(ctx context.Context, p identity.Principal, o Object) ([]string, error) {

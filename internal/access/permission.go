@@ -20,6 +20,7 @@ type Subject struct {
 type Permission struct {
 	Subject
 	Name      string // of the account or the team
+	Email     string // of a user; empty for none
 	IsRobot   bool
 	Role      Role
 	OrgMember bool // the account is a member of the organization that the repository lies in
@@ -130,7 +131,7 @@ func (x *Authority) Permission(ctx context.Context, repoID int64, s Subject) (Ro
 
 // Permissions lists those of teams, or those of users and robots, by name.
 func (x *Authority) Permissions(ctx context.Context, repoID int64, teams bool) ([]Permission, error) {
-	query := `SELECT a.id, 0, a.name, CASE WHEN a.kind = 3 THEN 1 ELSE 0 END, p.role,
+	query := `SELECT a.id, 0, a.name, COALESCE(a.email, ''), CASE WHEN a.kind = 3 THEN 1 ELSE 0 END, p.role,
 			CASE WHEN EXISTS (SELECT 1 FROM team_member m JOIN team t ON t.id = m.team_id
 				WHERE m.account_id = a.id AND t.organization_id = r.namespace_id) THEN 1 ELSE 0 END
 		FROM repository_permission p
@@ -138,7 +139,7 @@ func (x *Authority) Permissions(ctx context.Context, repoID int64, teams bool) (
 		JOIN account a ON a.id = p.account_id AND a.deleted_ms IS NULL
 		WHERE p.repo_id = $1 ORDER BY a.name`
 	if teams {
-		query = `SELECT 0, t.id, t.name, 0, p.role, 0 FROM repository_permission p
+		query = `SELECT 0, t.id, t.name, '', 0, p.role, 0 FROM repository_permission p
 		JOIN team t ON t.id = p.team_id
 		WHERE p.repo_id = $1 ORDER BY t.name`
 	}
@@ -150,7 +151,7 @@ func (x *Authority) Permissions(ctx context.Context, repoID int64, teams bool) (
 	var all []Permission
 	for rows.Next() {
 		var p Permission
-		if err := rows.Scan(&p.AccountID, &p.TeamID, &p.Name, &p.IsRobot, &p.Role, &p.OrgMember); err != nil {
+		if err := rows.Scan(&p.AccountID, &p.TeamID, &p.Name, &p.Email, &p.IsRobot, &p.Role, &p.OrgMember); err != nil {
 			return nil, fmt.Errorf("list the permissions on repository %d: %w", repoID, err)
 		}
 		all = append(all, p)

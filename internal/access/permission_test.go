@@ -36,9 +36,9 @@ func TestPermissionsAreGivenListedAndTaken(t *testing.T) {
 		f.grant(app, Subject{TeamID: devs}, Read)
 		users, err := f.Permissions(t.Context(), app.RepositoryID, false)
 		want := []Permission{
-			{Subject{AccountID: f.robot.ID}, "acme+ci", true, Write, false},
-			{Subject{AccountID: f.bob.ID}, "bob", false, Admin, true},
-			{Subject{AccountID: carol.ID}, "carol", false, Read, false},
+			{Subject{AccountID: f.robot.ID}, "acme+ci", "", true, Write, false},
+			{Subject{AccountID: f.bob.ID}, "bob", f.bob.Email, false, Admin, true},
+			{Subject{AccountID: carol.ID}, "carol", carol.Email, false, Read, false},
 		}
 		if err != nil || !cmp.Equal(users, want) {
 			t.Errorf("%v\n%s", err, cmp.Diff(want, users))
@@ -127,7 +127,7 @@ func TestDefaultPermissionsAreKept(t *testing.T) {
 		want := []Prototype{
 			{UUID: team.UUID, Delegate: Permission{Subject: Subject{TeamID: devs}, Name: "devs", Role: Read}},
 			{UUID: own.UUID, Delegate: Permission{Subject: Subject{AccountID: f.robot.ID}, Name: "acme+ci", IsRobot: true, Role: Write},
-				Activating: Member{AccountID: f.alice.ID, Name: "alice", OrgMember: true}},
+				Activating: Member{AccountID: f.alice.ID, Name: "alice", Email: f.alice.Email, OrgMember: true}},
 		}
 		got, err := f.Prototypes(t.Context(), f.acme.ID)
 		if err != nil || !cmp.Equal(got, want) || !cmp.Equal(want, []Prototype{team, own}) {

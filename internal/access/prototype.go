@@ -24,17 +24,18 @@ type Prototype struct {
 type Member struct {
 	AccountID int64
 	Name      string
+	Email     string // empty for none
 	IsRobot   bool
 	OrgMember bool
 }
 
 // prototypeQuery lists an organization's prototypes, or the one whose uuid is $2 when that is not empty.
 const prototypeQuery = `SELECT p.uuid, p.role,
-		COALESCE(t.id, 0), COALESCE(t.name, d.name), COALESCE(d.id, 0),
+		COALESCE(t.id, 0), COALESCE(t.name, d.name), COALESCE(d.email, ''), COALESCE(d.id, 0),
 		CASE WHEN d.kind = 3 THEN 1 ELSE 0 END,
 		CASE WHEN EXISTS (SELECT 1 FROM team_member dm JOIN team dt ON dt.id = dm.team_id
 			WHERE dm.account_id = d.id AND dt.organization_id = p.organization_id) THEN 1 ELSE 0 END,
-		COALESCE(a.id, 0), COALESCE(a.name, ''),
+		COALESCE(a.id, 0), COALESCE(a.name, ''), COALESCE(a.email, ''),
 		CASE WHEN a.kind = 3 THEN 1 ELSE 0 END,
 		CASE WHEN EXISTS (SELECT 1 FROM team_member am JOIN team ta ON ta.id = am.team_id
 			WHERE am.account_id = a.id AND ta.organization_id = p.organization_id) THEN 1 ELSE 0 END
@@ -59,7 +60,7 @@ func prototypesTx(ctx context.Context, q db.Queryer, organizationID int64, uuid 
 	for rows.Next() {
 		var p Prototype
 		d, a := &p.Delegate, &p.Activating
-		err := rows.Scan(&p.UUID, &d.Role, &d.TeamID, &d.Name, &d.AccountID, &d.IsRobot, &d.OrgMember, &a.AccountID, &a.Name, &a.IsRobot, &a.OrgMember)
+		err := rows.Scan(&p.UUID, &d.Role, &d.TeamID, &d.Name, &d.Email, &d.AccountID, &d.IsRobot, &d.OrgMember, &a.AccountID, &a.Name, &a.Email, &a.IsRobot, &a.OrgMember)
 		if err != nil {
 			return nil, fmt.Errorf("list the prototypes of organization %d: %w", organizationID, err)
 		}

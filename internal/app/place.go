@@ -92,6 +92,7 @@ func (i *installation) identityOptions(database *db.DB, log *audit.Log) identity
 		DefaultTagWindow: c.Tags.Window, AppTokens: c.Login.AppTokens, RequireEncryptedBasicAuth: c.Login.EncryptedOnly,
 		RobotsDisallow: c.Accounts.RobotsOff, RobotsWhitelist: c.Accounts.RobotsWhitelist,
 		ReservedNames: append(append([]string{}, c.Accounts.SuperUsers...), c.Accounts.ReadOnlySuperUsers...),
+		SharedEmail:   c.Accounts.SharedEmail,
 		CodeLife:      c.Login.CodeLife, Federation: i.federation(),
 		Audit: log, AuditLogins: c.ActionLog.Logins,
 		LastAccessed: lastAccessed, Clock: i.seams.now, Log: i.log,

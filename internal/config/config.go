@@ -133,6 +133,7 @@ type Accounts struct {
 	BlockDomains          bool // addresses of BlockedDomains are refused to them
 	BlockedDomains        []string
 	Rename                bool // users change their names
+	SharedEmail           bool // organizations may have another account's address
 	Metadata              bool // users keep name, company and place
 	PublicNamespaces      []string
 	RequireTeamInvite     bool     // new members of a team are invited, where mail is sent

@@ -40,6 +40,8 @@ func accountKeys() []Key {
 			"Creating an account needs an invitation into a team that went to its address."),
 		used("FEATURE_USER_RENAME", boolean(), "false", func(c *Config) *bool { return &c.Accounts.Rename },
 			"Users change their names."),
+		used("FEATURE_ORG_SHARED_EMAIL", boolean(), "false", func(c *Config) *bool { return &c.Accounts.SharedEmail },
+			"An organization may have the e-mail address of another account.", since("3.18")),
 		used("FEATURE_USER_METADATA", boolean(), "false", func(c *Config) *bool { return &c.Accounts.Metadata },
 			"Users keep name, company and place."),
 		accepted("FEATURE_USERNAME_CONFIRMATION", boolean(), "true", "Users who come from another sign-in system confirm their name; this version has none of those."),
@@ -84,6 +86,5 @@ func accountKeys() []Key {
 		refuses("FEATURE_PROGRAMMATIC_BOOTSTRAP", boolean(), "false", "Writes a token for machines when the registry starts.", since("3.18")),
 		refuses("BOOTSTRAP_TOKEN_*", anything(), "", "Details of that token.", since("3.18"), under("FEATURE_PROGRAMMATIC_BOOTSTRAP")),
 		refuses("PROGRAMMATIC_TOKEN_*", anything(), "", "Details of that token.", since("3.18"), under("FEATURE_PROGRAMMATIC_BOOTSTRAP")),
-		warns("FEATURE_ORG_SHARED_EMAIL", boolean(), "false", "Organizations may share an e-mail address.", since("3.18")),
 	}
 }

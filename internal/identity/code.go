@@ -86,7 +86,7 @@ func (s *Service) AddressCode(ctx context.Context, accountID int64, email string
 		return "", err
 	}
 	err = s.db.Hard(ctx, "make address code", func(ctx context.Context, tx db.Tx) error {
-		if err := addressFreeTx(ctx, tx, accountID, email); err != nil {
+		if err := s.addressFreeTx(ctx, tx, accountID, email); err != nil {
 			return err
 		}
 		code, err = s.newCodeTx(ctx, tx, accountID, changeAddress, email)
@@ -95,14 +95,19 @@ func (s *Service) AddressCode(ctx context.Context, accountID int64, email string
 	return code, err
 }
 
-// addressFreeTx refuses an address that another user has.
-func addressFreeTx(ctx context.Context, tx db.Tx, accountID int64, email string) error {
-	var id int64
-	err := tx.QueryRow(ctx, `SELECT id FROM account WHERE email = $1 AND kind = 1 AND deleted_ms IS NULL`, email).Scan(&id)
-	switch {
-	case errors.Is(err, db.ErrNoRows) || err == nil && id == accountID:
+// addressFreeTx refuses an address that another user has or, unless they may share, an organization.
+func (s *Service) addressFreeTx(ctx context.Context, tx db.Tx, accountID int64, email string) error {
+	last := Organization
+	if s.options.SharedEmail {
+		last = User
+	}
+	var one int
+	err := tx.QueryRow(ctx, `SELECT 1 FROM account WHERE email = $1 AND kind BETWEEN 1 AND $2 AND id <> $3 AND deleted_ms IS NULL LIMIT 1`,
+		email, last, accountID).Scan(&one)
+	if errors.Is(err, db.ErrNoRows) {
 		return nil
-	case err != nil:
+	}
+	if err != nil {
 		return fmt.Errorf("look up an address: %w", err)
 	}
 	return problem.New(problem.Invalid, "E-mail address already used")

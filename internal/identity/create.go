@@ -143,21 +143,31 @@ func (s *Service) SetPassword(ctx context.Context, accountID int64, password str
 		return err
 	}
 	return s.db.Hard(ctx, "set password", func(ctx context.Context, tx db.Tx) error {
-		n, err := tx.Exec(ctx, `UPDATE account
-			SET password_hash = $1, access_rev = access_rev + 1, failed_logins = 0, failed_login_ms = NULL
-			WHERE id = $2 AND kind = 1 AND deleted_ms IS NULL`, hash, accountID)
-		if err != nil {
-			return fmt.Errorf("set the password of account %d: %w", accountID, err)
-		}
-		if n == 0 {
-			return problem.New(problem.NotFound, "There is no user with id %d", accountID)
-		}
-		s.changed(tx)
-		if err := endSessionsTx(ctx, tx, accountID); err != nil {
+		if err := s.replaceHashTx(ctx, tx, accountID, hash); err != nil {
 			return err
 		}
 		return s.logTx(ctx, tx, "account_change_password", accountID, nil)
 	})
+}
+
+// replaceHashTx gives a user another password hash: sessions and registry tokens of the former one end, and failed
+// logins are forgotten.
+func (s *Service) replaceHashTx(ctx context.Context, tx db.Tx, id int64, hash string) error {
+	var name string
+	var email sql.NullString
+	err := tx.QueryRow(ctx, `UPDATE account SET password_hash = $1, access_rev = access_rev + 1
+		WHERE id = $2 AND kind = 1 AND deleted_ms IS NULL RETURNING name, email`, hash, id).Scan(&name, &email)
+	if errors.Is(err, db.ErrNoRows) {
+		return problem.New(problem.NotFound, "There is no user with id %d", id)
+	}
+	if err != nil {
+		return fmt.Errorf("set the password of account %d: %w", id, err)
+	}
+	s.changed(tx)
+	if err := s.forgetFailuresTx(ctx, tx, name, email.String); err != nil {
+		return err
+	}
+	return endSessionsTx(ctx, tx, id)
 }
 
 // SetEnabled enables or disables an account. A disabled user or organization keeps everything and can do nothing; its

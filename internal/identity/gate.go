@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"math"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,7 +24,7 @@ const (
 // gate slows guessing down: attempts at one name go one after the other, and failures make the next one wait.
 //
 // It knows names, not accounts, so that a name that nobody has is treated like any other. What other replicas have
-// seen comes from the account's row.
+// seen comes from the table: see failures.go.
 type gate struct {
 	clock    func() time.Time
 	failures *otter.Cache[nameKey, failures]
@@ -35,7 +36,8 @@ type gate struct {
 // nameKey stands for a name, which a client may make as long as a header.
 type nameKey [sha256.Size]byte
 
-func nameHash(name string) nameKey { return sha256.Sum256([]byte(name)) }
+// nameHash takes letters of either case for the same.
+func nameHash(name string) nameKey { return sha256.Sum256([]byte(strings.ToLower(name))) }
 
 // door is a name that is being tried: turn holds one place, visitors counts those at it and before it.
 type door struct {
@@ -96,7 +98,7 @@ func (g *gate) depart(key nameKey, d *door) {
 	}
 }
 
-// check refuses with TooMany while name has to wait; stored is what the account's row says, zero when there is none.
+// check refuses with TooMany while name has to wait; stored is what all replicas know, zero for nothing.
 func (g *gate) check(name string, stored failures) error {
 	seen, _ := g.failures.GetIfPresent(nameHash(name))
 	wait := max(seen.wait(g.clock()), stored.wait(g.clock()))

@@ -217,6 +217,28 @@ func (s *Service) AcceptInvite(ctx context.Context, code string, userID int64) (
 	return s.endInvite(ctx, "accept invitation", code, userID, s.acceptTx)
 }
 
+// VerifyByInvite confirms a user's address when the code is that of an invitation which went there: only its reader
+// knows the code. Any other code changes nothing. The invitation stays.
+func (s *Service) VerifyByInvite(ctx context.Context, code string, userID int64) (Account, error) {
+	var user Account
+	err := s.db.Hard(ctx, "verify by invitation", func(ctx context.Context, tx db.Tx) (err error) {
+		if user, err = userTx(ctx, tx, userID); err != nil {
+			return err
+		}
+		_, invited, err := invitedTx(ctx, tx, code, user.Email)
+		if err != nil || !invited || user.Verified {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `UPDATE account SET verified = 1 WHERE id = $1`, userID); err != nil {
+			return fmt.Errorf("confirm the address of account %d: %w", userID, err)
+		}
+		user.Verified = true
+		s.changed(tx)
+		return nil
+	})
+	return user, err
+}
+
 // DeclineInvite turns an invitation down; it is Invalid like AcceptInvite.
 func (s *Service) DeclineInvite(ctx context.Context, code string, userID int64) error {
 	_, err := s.endInvite(ctx, "decline invitation", code, userID, func(ctx context.Context, tx db.Tx, i invitation, user Account) error {

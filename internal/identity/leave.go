@@ -81,8 +81,7 @@ func (s *Service) convertTx(ctx context.Context, tx db.Tx, id, adminID int64, fo
 	if _, err := userTx(ctx, tx, adminID); err != nil {
 		return Account{}, err
 	}
-	_, err = tx.Exec(ctx, `UPDATE account SET kind = 2, password_hash = NULL, verified = 1, access_rev = access_rev + 1,
-		failed_logins = 0, failed_login_ms = NULL WHERE id = $1`, id)
+	_, err = tx.Exec(ctx, `UPDATE account SET kind = 2, password_hash = NULL, verified = 1, access_rev = access_rev + 1 WHERE id = $1`, id)
 	if err != nil {
 		return Account{}, fmt.Errorf("convert user %q: %w", user.Name, err)
 	}

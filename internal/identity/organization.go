@@ -20,8 +20,19 @@ type OrganizationMembership struct {
 }
 
 // CreateOrganization makes an organization with a team "owners", role admin, that holds the creator, who must be a
-// user. It is Invalid when the name is against a rule or taken: two calls at once make one organization.
+// user. It is Invalid when the name is against a rule or taken, and when another account has the address unless
+// Options.SharedEmail allows that: two calls at once make one organization.
 func (s *Service) CreateOrganization(ctx context.Context, name, email string, creatorID int64) (Account, error) {
+	return s.foundOrganization(ctx, name, email, creatorID, s.options.SharedEmail)
+}
+
+// CreateOrganizationOnPush is CreateOrganization for a push, which names no address: the one that was made up for it may
+// be another account's.
+func (s *Service) CreateOrganizationOnPush(ctx context.Context, name, email string, creatorID int64) (Account, error) {
+	return s.foundOrganization(ctx, name, email, creatorID, true)
+}
+
+func (s *Service) foundOrganization(ctx context.Context, name, email string, creatorID int64, shared bool) (Account, error) {
 	if err := ValidateUsername(name); err != nil {
 		return Account{}, err
 	}
@@ -33,6 +44,11 @@ func (s *Service) CreateOrganization(ctx context.Context, name, email string, cr
 	}
 	var organization Account
 	err := s.db.Hard(ctx, "create organization", func(ctx context.Context, tx db.Tx) (err error) {
+		if !shared {
+			if err := emailFreeTx(ctx, tx, email); err != nil {
+				return err
+			}
+		}
 		organization, err = s.createOrganizationTx(ctx, tx, name, email, creatorID)
 		return err
 	})

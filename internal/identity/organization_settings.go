@@ -53,7 +53,7 @@ func settingsTx(ctx context.Context, q db.Queryer, id int64) (OrganizationSettin
 }
 
 // ChangeOrganization changes settings of an organization. It is Invalid for an address that is none or that another
-// account has, and for a window that is negative or beyond 68 years.
+// account has (unless Options.SharedEmail), and for a window that is negative or beyond 68 years.
 func (s *Service) ChangeOrganization(ctx context.Context, id int64, change OrganizationChange) error {
 	if err := change.check(); err != nil {
 		return err
@@ -70,7 +70,7 @@ func (s *Service) ChangeOrganization(ctx context.Context, id int64, change Organ
 		if next == old {
 			return nil
 		}
-		if next.Email != old.Email {
+		if next.Email != old.Email && !s.options.SharedEmail {
 			if err := emailFreeTx(ctx, tx, next.Email); err != nil {
 				return err
 			}

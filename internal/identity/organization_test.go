@@ -31,10 +31,67 @@ func TestAnOrganizationStartsWithItsOwners(t *testing.T) {
 		}
 		_, err = f.CreateOrganization(t.Context(), "robots", "", f.robot(alice, "ci").ID)
 		wantProblem(t, err, problem.Invalid, "is not a user")
-		if _, err := f.CreateOrganization(t.Context(), "shared", "alice@example.com", alice.ID); err != nil {
-			t.Errorf("an organization cannot share its owner's address: %v", err)
+	})
+}
+
+func TestAnAddressIsOneAccounts(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		alice, bob := f.user("alice"), f.user("bob")
+		acme, err := f.CreateOrganization(t.Context(), "acme", "acme@example.com", alice.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		address := "acme@example.com"
+		for claim, do := range map[string]func() error{
+			"a user's address for a new organization": func() error {
+				_, err := f.CreateOrganization(t.Context(), "other", "alice@example.com", alice.ID)
+				return err
+			},
+			"an organization's address for a new one": func() error {
+				_, err := f.CreateOrganization(t.Context(), "other", address, bob.ID)
+				return err
+			},
+			"an organization's address for a user": func() error {
+				_, err := f.UpdateUser(t.Context(), bob.ID, UserChanges{Email: &address})
+				return err
+			},
+			"a code for an organization's address": func() error {
+				_, err := f.AddressCode(t.Context(), bob.ID, address)
+				return err
+			},
+		} {
+			t.Run(claim, func(t *testing.T) { wantProblem(t, do(), problem.Invalid, "E-mail address already used") })
+		}
+		if _, err := f.CreateOrganizationOnPush(t.Context(), "pushed", "alice@example.com", alice.ID); err != nil {
+			t.Errorf("a push cannot make an organization: %v", err)
+		}
+		own := "alice@example.com"
+		if _, err := f.UpdateUser(t.Context(), bob.ID, UserChanges{Email: new(string)}); err != nil {
+			t.Errorf("an address cannot be removed: %v", err)
+		}
+		if err := f.ChangeOrganization(t.Context(), acme.ID, OrganizationChange{Email: &own}); err == nil {
+			t.Error("an organization took a user's address")
 		}
 	})
+}
+
+func TestSharedAddressesCanBeAllowed(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		alice, bob := f.user("alice"), f.user("bob")
+		own, address := "alice@example.com", "acme@example.com"
+		acme, err := f.CreateOrganization(t.Context(), "acme", own, alice.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.ChangeOrganization(t.Context(), acme.ID, OrganizationChange{Email: &address}); err != nil {
+			t.Error(err)
+		}
+		if _, err := f.UpdateUser(t.Context(), bob.ID, UserChanges{Email: &address}); err != nil {
+			t.Errorf("a user with an organization's address: %v", err)
+		}
+		_, err = f.UpdateUser(t.Context(), bob.ID, UserChanges{Email: &own})
+		wantProblem(t, err, problem.Invalid, "E-mail address already used")
+	}, func(o *Options) { o.SharedEmail = true })
 }
 
 func TestADeletedOrganizationIsGoneAndItsNameFree(t *testing.T) {

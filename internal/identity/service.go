@@ -2,7 +2,9 @@ package identity
 
 import (
 	"context"
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -45,6 +47,8 @@ type Options struct {
 	// and GLOBAL_READONLY_SUPER_USERS, since whoever has such a name has the right.
 	ReservedNames []string
 
+	SharedEmail bool // FEATURE_ORG_SHARED_EMAIL: an organization may have the address of another account
+
 	CodeLife time.Duration // USER_RECOVERY_TOKEN_LIFETIME: of the codes in mails; 0 for half an hour
 
 	Federation TokenVerifier // of tokens that speak for robots; nil: none does
@@ -60,18 +64,19 @@ type Options struct {
 
 // Service keeps accounts and checks credentials. Its methods may be called concurrently.
 type Service struct {
-	options   Options
-	db        *db.DB
-	read      db.Queryer // db, outside transactions
-	fields    *quaycrypt.Fields
-	passwords *quaycrypt.Passwords
-	hasher    *hasher
-	gate      *gate
-	uses      *useLog
-	proofKey  []byte // of this process; a copy of its memory aside, nobody can test guesses against the cache
-	dummyHash string // what an unknown user's password is compared with
-	proofs    *aged.Cache[proofKey, proof]
-	resolved  *aged.Cache[principalKey, resolved]
+	options       Options
+	db            *db.DB
+	read          db.Queryer // db, outside transactions
+	fields        *quaycrypt.Fields
+	passwords     *quaycrypt.Passwords
+	hasher        *hasher
+	gate          *gate
+	uses          *useLog
+	failureSecret []byte // the same on every replica
+	proofKey      []byte // of this process; a copy of its memory aside, nobody can test guesses against the cache
+	dummyHash     string // what an unknown user's password is compared with
+	proofs        *aged.Cache[proofKey, proof]
+	resolved      *aged.Cache[principalKey, resolved]
 
 	mu       sync.Mutex
 	watchers []func()
@@ -88,12 +93,16 @@ func NewService(o Options) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("SECRET_KEY: %w", err)
 	}
+	failureSecret, err := hkdf.Key(sha256.New, []byte(o.SecretKey), nil, "longshore failed logins", sha256.Size)
+	if err != nil {
+		return nil, fmt.Errorf("SECRET_KEY: %w", err)
+	}
 	o.SecretKey, o.DatabaseSecretKey = "", "" // nothing that may be printed keeps them
 	h := newHasher(o.BcryptCost, max(1, runtime.GOMAXPROCS(0)/2))
 	s := &Service{
 		options: o, db: o.DB, read: o.DB, fields: fields, passwords: passwords,
 		hasher: h, gate: newGate(o.Clock), uses: newUseLog(o.LastAccessed, o.Clock),
-		proofKey: make([]byte, 32), dummyHash: h.dummy(),
+		failureSecret: failureSecret, proofKey: make([]byte, 32), dummyHash: h.dummy(),
 		proofs:   aged.New[proofKey, proof](aged.Options{Size: cacheSize, Age: proofAge, Clock: o.Clock}),
 		resolved: aged.New[principalKey, resolved](aged.Options{Size: cacheSize, Age: resolveAge, Spare: spareAge, Clock: o.Clock}),
 	}
@@ -165,6 +174,7 @@ func (s *Service) Run(ctx context.Context) error {
 			s.report("record uses of credentials", s.flushUses(ctx))
 		case <-sweep.C:
 			s.report("remove expired sessions", s.removeExpiredSessions(ctx))
+			s.report("remove old failed logins", s.removeOldFailures(ctx))
 		}
 	}
 }

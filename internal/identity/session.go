@@ -159,24 +159,25 @@ func endSessionsTx(ctx context.Context, tx db.Tx, accountID int64) error {
 	return nil
 }
 
-// removeExpiredSessions removes all of them, a batch at a time: anybody can make sessions as fast as requests.
+// removeExpiredSessions removes all of them: anybody can make sessions as fast as requests.
 func (s *Service) removeExpiredSessions(ctx context.Context) error {
-	for {
-		removed, err := s.removeExpiredBatch(ctx)
-		if err != nil || removed < sweepBatch {
-			return err
-		}
-	}
+	return s.removeInBatches(ctx, "remove expired sessions", `DELETE FROM session WHERE id IN (
+		SELECT id FROM session WHERE expires_ms <= $1 ORDER BY expires_ms LIMIT $2)`, s.nowMillis())
 }
 
-func (s *Service) removeExpiredBatch(ctx context.Context) (removed int64, err error) {
-	err = s.db.Soft(db.Background(ctx), "remove expired sessions", func(ctx context.Context, tx db.Tx) (err error) {
-		removed, err = tx.Exec(ctx, `DELETE FROM session WHERE id IN (
-			SELECT id FROM session WHERE expires_ms <= $1 ORDER BY expires_ms LIMIT $2)`, s.nowMillis(), sweepBatch)
+// removeInBatches runs a statement with a time and a limit until it finds no more.
+func (s *Service) removeInBatches(ctx context.Context, what, statement string, until int64) error {
+	for {
+		var removed int64
+		err := s.db.Soft(db.Background(ctx), what, func(ctx context.Context, tx db.Tx) (err error) {
+			removed, err = tx.Exec(ctx, statement, until, sweepBatch)
+			return err
+		})
 		if err != nil {
-			return fmt.Errorf("remove expired sessions: %w", err)
+			return fmt.Errorf("%s: %w", what, err)
 		}
-		return nil
-	})
-	return removed, err
+		if removed < sweepBatch {
+			return nil
+		}
+	}
 }

@@ -231,7 +231,7 @@ func dropPromptsTx(ctx context.Context, tx db.Tx, id int64, kinds ...string) err
 // setEmailTx gives a user another address. Codes that went to the former one are void.
 func (s *Service) setEmailTx(ctx context.Context, tx db.Tx, user Account, email string, verified bool) error {
 	if email != "" {
-		if err := addressFreeTx(ctx, tx, user.ID, email); err != nil {
+		if err := s.addressFreeTx(ctx, tx, user.ID, email); err != nil {
 			return err
 		}
 	}
@@ -246,20 +246,13 @@ func (s *Service) setEmailTx(ctx context.Context, tx db.Tx, user Account, email 
 
 // setHashTx gives a user another password: sessions, registry tokens and codes of the former one end.
 func (s *Service) setHashTx(ctx context.Context, tx db.Tx, id int64, hash string) error {
-	n, err := tx.Exec(ctx, `UPDATE account
-		SET password_hash = $1, access_rev = access_rev + 1, failed_logins = 0, failed_login_ms = NULL
-		WHERE id = $2 AND kind = 1 AND deleted_ms IS NULL`, hash, id)
-	if err != nil {
-		return fmt.Errorf("set the password of account %d: %w", id, err)
-	}
-	if n == 0 {
-		return problem.New(problem.NotFound, "There is no user with id %d", id)
+	if err := s.replaceHashTx(ctx, tx, id, hash); err != nil {
+		return err
 	}
 	if _, err := tx.Exec(ctx, `DELETE FROM email_confirmation WHERE account_id = $1 AND password_reset = 1`, id); err != nil {
 		return fmt.Errorf("void the codes of account %d: %w", id, err)
 	}
-	s.changed(tx)
-	return endSessionsTx(ctx, tx, id)
+	return nil
 }
 
 func (s *Service) setEnabledTx(ctx context.Context, tx db.Tx, user Account, on bool) error {

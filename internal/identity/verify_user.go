@@ -15,16 +15,15 @@ const wrongPasswordText = "Invalid Username or Password"
 
 // candidate is what the database knows about the user who may be logging in; its zero value is nobody.
 type candidate struct {
-	id       int64
-	uuid     string
-	hash     string // empty when the account has no password
-	enabled  bool
-	rev      int64
-	failures failures
+	id      int64
+	uuid    string
+	hash    string // empty when the account has no password
+	enabled bool
+	rev     int64
 }
 
 // verifyUser checks a password. An unknown name takes the way of a wrong password: the same turn, the same back-off,
-// one computation of a hash of the same cost.
+// one computation of a hash of the same cost, the same note of the failure.
 func (s *Service) verifyUser(ctx context.Context, f form, username, secret string) (proof, error) {
 	password, encrypted := s.passwords.Decrypt(secret)
 	if !encrypted {
@@ -38,18 +37,22 @@ func (s *Service) verifyUser(ctx context.Context, f form, username, secret strin
 		return proof{}, err
 	}
 	defer leave()
-	c, err := s.candidate(ctx, username)
+	before, err := s.failuresOf(ctx, username)
 	if err != nil {
 		return proof{}, err
 	}
-	if err := s.gate.check(username, c.failures); err != nil {
+	if err := s.gate.check(username, before); err != nil {
+		return proof{}, err
+	}
+	c, err := s.candidate(ctx, username)
+	if err != nil {
 		return proof{}, err
 	}
 	right, err := s.passwordMatches(ctx, c, password)
 	if err != nil {
 		return proof{}, err
 	}
-	s.remember(ctx, username, c, right)
+	s.remember(ctx, username, before, right)
 	switch {
 	case !right:
 		return proof{}, unauthenticated(wrongPasswordText)
@@ -75,48 +78,15 @@ func (s *Service) candidate(ctx context.Context, username string) (candidate, er
 	}
 	var c candidate
 	var hash sql.NullString
-	var last sql.NullInt64
-	err := s.read.QueryRow(ctx, `SELECT id, uuid, password_hash, enabled, access_rev, failed_logins, failed_login_ms FROM account
+	err := s.read.QueryRow(ctx, `SELECT id, uuid, password_hash, enabled, access_rev FROM account
 		WHERE `+column+` = $1 AND kind = 1 AND deleted_ms IS NULL`, username).
-		Scan(&c.id, &c.uuid, &hash, &c.enabled, &c.rev, &c.failures.count, &last)
+		Scan(&c.id, &c.uuid, &hash, &c.enabled, &c.rev)
 	if errors.Is(err, db.ErrNoRows) {
 		return candidate{}, nil
 	}
 	if err != nil {
 		return candidate{}, fmt.Errorf("look up a user to log in: %w", err)
 	}
-	c.hash, c.failures.last = hash.String, nullTime(last)
+	c.hash = hash.String
 	return c, nil
-}
-
-// remember counts a failure, or forgets the failures after a success, here and for the other replicas. It is not worth
-// failing a login over, so that an error is only logged; a client that hangs up does not escape being counted.
-func (s *Service) remember(ctx context.Context, username string, c candidate, right bool) {
-	ctx = context.WithoutCancel(ctx)
-	var err error
-	if right {
-		s.gate.succeeded(username)
-		if c.failures.count > 0 {
-			err = s.db.Soft(ctx, "clear failed logins", func(ctx context.Context, tx db.Tx) error {
-				_, err := tx.Exec(ctx, `UPDATE account SET failed_logins = 0, failed_login_ms = NULL WHERE id = $1`, c.id)
-				return err
-			})
-		}
-	} else {
-		s.gate.failed(username)
-		if c.id != 0 {
-			err = s.countFailure(ctx, c.id)
-		}
-	}
-	s.report("count failed logins", err)
-}
-
-func (s *Service) countFailure(ctx context.Context, id int64) error {
-	now := s.now()
-	return s.db.Soft(ctx, "count a failed login", func(ctx context.Context, tx db.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE account SET failed_login_ms = $1,
-				failed_logins = CASE WHEN failed_login_ms > $2 THEN failed_logins + 1 ELSE 1 END
-			WHERE id = $3`, db.Millis(now), db.Millis(now.Add(-forgetFailures)), id)
-		return err
-	})
 }

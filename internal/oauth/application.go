@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/longshore-registry/longshore/internal/db"
@@ -38,8 +39,17 @@ type Details struct {
 	Name           string
 	Description    string
 	RedirectURI    string // empty for none: then only this registry's own page is a target
-	ApplicationURI string
+	ApplicationURI string // any text: see Link
 	AvatarEmail    string
+}
+
+// Link is the application's address where it may be followed: an http or https address; empty for any other text, such
+// as a script, which must not become a link on somebody's page.
+func (d Details) Link() string {
+	if !isLink(d.ApplicationURI) {
+		return ""
+	}
+	return d.ApplicationURI
 }
 
 const applicationColumns = `p.id, p.client_id, p.client_secret, p.organization_id, p.name, p.description, p.redirect_uri,
@@ -236,7 +246,7 @@ func (s *Service) recordTx(ctx context.Context, tx db.Tx, kind string, p Applica
 }
 
 func (d Details) metadata() map[string]any {
-	return map[string]any{"redirect_uri": d.RedirectURI, "application_uri": d.ApplicationURI, "description": d.Description, "avatar_email": d.AvatarEmail}
+	return map[string]any{"name": d.Name, "redirect_uri": d.RedirectURI, "application_uri": d.ApplicationURI, "description": d.Description, "avatar_email": d.AvatarEmail}
 }
 
 func (d Details) check() error {
@@ -256,8 +266,8 @@ func (d Details) check() error {
 	if d.RedirectURI != "" && !registrable(d.RedirectURI) {
 		return invalid("redirect_uri must be empty, or an http or https address with a host and without user name, fragment, blanks, backslashes and dot segments")
 	}
-	if d.ApplicationURI != "" && !isLink(d.ApplicationURI) {
-		return invalid("application_uri must be empty or an http or https address")
+	if strings.ContainsFunc(d.ApplicationURI, unicode.IsControl) {
+		return invalid("application_uri must not have control characters")
 	}
 	return nil
 }

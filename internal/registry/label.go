@@ -171,7 +171,7 @@ func validLabelKey(key string) bool {
 	return !separator
 }
 
-// DeleteLabel removes a label that the API set. NotFound; Invalid for a label of the image itself; those of Push that
+// DeleteLabel removes a label that the API set. NotFound; Invalid for a label of the image itself or of the registry; those of Push that
 // concern the repository.
 func (r *Registry) DeleteLabel(ctx context.Context, repo Repository, d digest.Digest, id string) error {
 	return r.db.Hard(ctx, "delete label", func(ctx context.Context, tx db.Tx) error {
@@ -182,7 +182,7 @@ func (r *Registry) DeleteLabel(ctx context.Context, repo Repository, d digest.Di
 		if err != nil {
 			return err
 		}
-		if l.Source == FromManifest {
+		if l.Source != FromAPI {
 			return problem.New(problem.Invalid, "Cannot delete immutable label")
 		}
 		n, err := tx.Exec(ctx, `DELETE FROM manifest_label WHERE uuid = $1`, l.UUID)

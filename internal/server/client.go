@@ -23,7 +23,8 @@ type Address struct {
 // that a forged Host header cannot send a client's credentials elsewhere.
 func (a Address) locate(r *http.Request, rec *record.Record) {
 	peer := peerAddr(r.RemoteAddr)
-	rec.ClientIP = peer
+	rec.ClientIP, rec.Peer = peer, peer
+	rec.Proxied = a.External || a.Proxies > 0 || forwards(r.Header)
 	rec.Trusted = a.ProxiesOn && a.Proxies > 0 || peer.IsLoopback() || peer.IsPrivate()
 	forwarded := rec.Trusted && (!a.ProxiesOn || a.Proxies > 0)
 
@@ -51,6 +52,16 @@ func (a Address) locate(r *http.Request, rec *record.Record) {
 			rec.Scheme = a.Scheme
 		}
 	}
+}
+
+// forwards reports whether a header is there that only proxies add, also one that is not read otherwise.
+func forwards(h http.Header) bool {
+	for name := range h {
+		if name == "Forwarded" || name == "Via" || name == "X-Real-Ip" || strings.HasPrefix(name, "X-Forwarded-") {
+			return true
+		}
+	}
+	return false
 }
 
 // forwardedFor picks the client's address out of X-Forwarded-For: each proxy appends the peer it saw, so with n

@@ -67,7 +67,7 @@ func (q *request) make(ctx context.Context) (taken, err error) {
 func (q *request) makeOrganization(ctx context.Context) (taken, err error) {
 	pusher := q.principal.Account
 	email := identity.OrganizationEmail(pusher.Email, q.place.namespace)
-	made, err := q.options.Identity.CreateOrganization(ctx, q.place.namespace, email, pusher.ID)
+	made, err := q.options.Identity.CreateOrganizationOnPush(ctx, q.place.namespace, email, pusher.ID)
 	if problem.Is(err, problem.Invalid) || problem.Is(err, problem.Conflict) {
 		return problem.Wrap(err, problem.Unsupported, "Cannot create organization"), nil
 	}

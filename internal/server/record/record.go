@@ -21,6 +21,8 @@ type Record struct {
 	Scheme   string     // "http" or "https", as the client sees us
 	Host     string     // host[:port], as the client sees us: SERVER_HOSTNAME when configured, else the request's Host
 	Trusted  bool       // the direct peer is loopback, private, or a configured proxy
+	Peer     netip.Addr // the other end of the connection, whatever headers say
+	Proxied  bool       // a header, or the configuration, says that a proxy may stand in between
 
 	Intake *intake.Hold // what is read into memory before it is acted on goes through it; nil outside of a listener
 
@@ -34,6 +36,10 @@ type Record struct {
 
 // URL is the client's address of a path of ours; path starts with a slash.
 func (r *Record) URL(path string) string { return r.Scheme + "://" + r.Host + path }
+
+// Local reports whether the request was made on this machine itself. ClientIP does not tell that: a peer that may
+// forward names any address it likes. Behind a proxy nobody is local, even when the proxy runs on this machine.
+func (r *Record) Local() bool { return r.Peer.IsLoopback() && !r.Proxied }
 
 type key struct{}
 

@@ -207,8 +207,16 @@ type convertInput struct {
 	}
 }
 
-// convertUser makes an organization of the caller's account and signs its first owner in.
+// convertUser makes an organization of the caller's account and signs its first owner in. A superuser's account stays
+// one, as it does when another superuser wants to take it.
 func (a *API) convertUser(ctx context.Context, c *Call, in *convertInput) (*successOutput, error) {
+	super, err := a.isSuperUser(ctx, c.Principal.Account)
+	if err != nil {
+		return nil, err
+	}
+	if super {
+		return nil, invalidRequest("Cannot convert a superuser")
+	}
 	p, err := a.options.Identity.SignIn(ctx, in.Body.AdminUser, in.Body.AdminPassword)
 	switch {
 	case problem.Is(err, problem.Unauthenticated):

@@ -45,7 +45,7 @@ type applicationsOutput struct {
 }
 
 func newApplicationView(p oauth.Application, admin bool) applicationView {
-	v := applicationView{Name: p.Name, Description: p.Description, ApplicationURI: p.ApplicationURI, ClientID: p.ClientID}
+	v := applicationView{Name: p.Name, Description: p.Description, ApplicationURI: p.Link(), ClientID: p.ClientID}
 	if !admin {
 		return v
 	}
@@ -177,7 +177,7 @@ func (a *API) describeApplication(ctx context.Context, c *Call, _ *struct{}) (*a
 
 func (a *API) ownerView(ctx context.Context, c *Call, owner identity.Account) (organizationView, error) {
 	if owner.Kind != identity.Organization {
-		return organizationView{Name: owner.Name, Avatar: newAvatar(owner.Name, "", "user")}, nil
+		return organizationView{Name: owner.Name, Avatar: accountAvatar(owner)}, nil
 	}
 	return a.organizationView(ctx, c, owner)
 }

@@ -51,13 +51,14 @@ func (a *API) bearer(ctx context.Context, token string) (identity.Principal, err
 	return p, err
 }
 
-// basic is the user of a name and a password; nobody when they are wrong.
+// basic is the user of a name and a password, which must be encrypted where the configuration says so; nobody when they
+// are wrong, and nobody for what else tools log in with.
 func (a *API) basic(ctx context.Context, name, password string) (identity.Principal, error) {
 	if !storable(name + password) {
 		return identity.Principal{}, nil
 	}
-	p, err := a.options.Identity.SignIn(ctx, name, password)
-	if problem.Is(err, problem.Unauthenticated) {
+	p, err := a.options.Identity.Login(ctx, name, password)
+	if problem.Is(err, problem.Unauthenticated) || err == nil && p.Credential != identity.Password {
 		return identity.Principal{}, nil
 	}
 	return p, err

@@ -62,7 +62,7 @@ func newAuthorizationView(a oauth.Authorization) authorizationView {
 
 func newAuthorizedApplication(p oauth.Application, organization string) authorizedApplication {
 	return authorizedApplication{
-		Name: p.Name, Description: p.Description, URL: p.ApplicationURI, Avatar: newAvatar(p.Name, p.AvatarEmail, "app"),
+		Name: p.Name, Description: p.Description, URL: p.Link(), Avatar: newAvatar(p.Name, p.AvatarEmail, "app"),
 		Organization: authorizedOrganization{organization, newAvatar(organization, "", "org")},
 	}
 }

@@ -32,6 +32,14 @@ func colorOf(b byte) string {
 	return "#" + colors[i:i+6]
 }
 
+// holderAvatar is the avatar of a user or a robot.
+func holderAvatar(name, email string, robot bool) avatar {
+	if robot {
+		return newAvatar(name, "", "robot")
+	}
+	return newAvatar(name, email, "user")
+}
+
 func accountAvatar(a identity.Account) avatar {
 	switch a.Kind {
 	case identity.Organization:

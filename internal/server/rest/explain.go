@@ -61,10 +61,11 @@ func (a *API) explainAccess(ctx context.Context, _ *Call, in *explainInput) (*ex
 	if err != nil {
 		return nil, err
 	}
-	return a.explain(ctx, in, in.Object, who, object)
+	return a.explain(ctx, in, in.Object, who, object, true)
 }
 
-// explainRepoAccess is for the repository's administrators. A robot of another namespace is answered like one that does
+// explainRepoAccess is for the repository's administrators. Who does not administer the namespace too gets no reason that
+// tells of its teams, of super users or of the state of an account. A robot of another namespace is answered like one that does
 // not exist, so that nobody learns the names of foreign robots.
 func (a *API) explainRepoAccess(ctx context.Context, c *Call, in *explainInput) (*explainOutput, error) {
 	who, err := a.explained(ctx, in)
@@ -77,7 +78,12 @@ func (a *API) explainRepoAccess(ctx context.Context, c *Call, in *explainInput) 
 	if action, err := access.ParseAction(in.Action); err == nil && !action.OnRepository() {
 		return nil, invalidRequest("action: %s is not about a repository", in.Action)
 	}
-	return a.explain(ctx, in, c.Repository.Path(), who, c.Repository.Object())
+	object := c.Repository.Object()
+	inside, err := a.may(ctx, c.Principal, access.InspectNamespace, object)
+	if err != nil {
+		return nil, err
+	}
+	return a.explain(ctx, in, c.Repository.Path(), who, object, inside)
 }
 
 // explained is for whom an explanation is asked.
@@ -96,12 +102,16 @@ func (a *API) explained(ctx context.Context, in *explainInput) (identity.Princip
 	return p, asInvalid(err)
 }
 
-func (a *API) explain(ctx context.Context, in *explainInput, object string, who identity.Principal, o access.Object) (*explainOutput, error) {
+func (a *API) explain(ctx context.Context, in *explainInput, object string, who identity.Principal, o access.Object, inside bool) (*explainOutput, error) {
 	action, err := access.ParseAction(in.Action)
 	if err != nil {
 		return nil, asInvalid(err)
 	}
-	d, err := a.options.Access.Explain(ctx, who, action, o)
+	reasons := a.options.Access.Outline
+	if inside {
+		reasons = a.options.Access.Explain
+	}
+	d, err := reasons(ctx, who, action, o)
 	if err != nil {
 		return nil, err
 	}

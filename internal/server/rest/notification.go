@@ -37,9 +37,12 @@ func newNotificationView(n identity.Notification) notificationView {
 	return view
 }
 
+// lastNotificationPage is far beyond what anybody has.
+const lastNotificationPage = 1_000_000
+
 type listNotificationsInput struct {
-	Page  int `query:"page" minimum:"0" maximum:"10000" doc:"from 0"`
-	Limit int `query:"limit" default:"5" minimum:"1" maximum:"100"`
+	Page  int `query:"page" doc:"from 0"`
+	Limit int `query:"limit" default:"5" doc:"1 to 100"`
 }
 
 type listNotificationsOutput struct {
@@ -50,13 +53,14 @@ type listNotificationsOutput struct {
 }
 
 func (a *API) listNotifications(ctx context.Context, c *Call, in *listNotificationsInput) (*listNotificationsOutput, error) {
-	list, err := a.options.Identity.Notifications(ctx, c.Principal.Account.ID, in.Page*in.Limit, in.Limit+1)
+	page, limit := min(max(in.Page, 0), lastNotificationPage), min(max(in.Limit, 1), 100)
+	list, err := a.options.Identity.Notifications(ctx, c.Principal.Account.ID, page*limit, limit+1)
 	if err != nil {
 		return nil, err
 	}
 	out := &listNotificationsOutput{}
-	if out.Body.Additional = len(list) > in.Limit; out.Body.Additional {
-		list = list[:in.Limit]
+	if out.Body.Additional = len(list) > limit; out.Body.Additional {
+		list = list[:limit]
 	}
 	out.Body.Notifications = make([]notificationView, 0, len(list))
 	for _, n := range list {

@@ -40,9 +40,6 @@ func (a *API) createOrganization(ctx context.Context, c *Call, in *createOrganiz
 	if in.Body.ContactEmail != nil {
 		email = *in.Body.ContactEmail
 	}
-	if email == "" && a.options.Mailing {
-		return nil, invalidRequest("Email address is required")
-	}
 	if _, err := a.options.Identity.CreateOrganization(ctx, in.Body.Name, email, c.Principal.Account.ID); err != nil {
 		return nil, asInvalid(err)
 	}

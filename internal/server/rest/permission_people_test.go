@@ -11,7 +11,7 @@ func peoplePermissions() []permitted {
 		{id: "deleteCurrentUser", path: "/api/v1/user/", status: 204, own: accounts},
 		{id: "getUserInformation", path: "/api/v1/users/bob", status: 200, own: anyone},
 		{id: "generateUserClientKey", path: "/api/v1/user/clientkey", body: `{"password":"correct-horse"}`, status: 200, own: accounts},
-		{id: "convertUserToOrganization", path: "/api/v1/user/convert", body: `{"adminUser":"zed","adminPassword":"correct-horse"}`, status: 200, own: accounts},
+		{id: "convertUserToOrganization", path: "/api/v1/user/convert", body: `{"adminUser":"zed","adminPassword":"correct-horse"}`, status: 200, own: accounts, spared: 400},
 		{id: "requestRecoveryEmail", path: "/api/v1/recovery", body: `{"email":"bob@example.com"}`, status: 405, own: anyone},
 		{id: "retrieveExternalLoginAuthorizationUrl", path: "/api/v1/externallogin/github", body: `{"kind":"login"}`, status: 400, own: anyone},
 		{id: "detachExternalLogin", path: "/api/v1/detachexternal/github", status: 200, own: accounts},

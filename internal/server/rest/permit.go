@@ -134,7 +134,7 @@ func (a *API) require(ctx context.Context, r *route, c *Call, o access.Object) e
 		}
 		return abort(http.StatusNotImplemented, "This operation is for images, the repository holds application packages")
 	case access.ReadOnlyRegistry:
-		if r.ReadOnlyOK {
+		if r.ReadOnlyOK || !r.changes() { // reading the own account asks for the right to administer it
 			return nil
 		}
 		return problem.New(problem.ReadOnly, readOnlyText)

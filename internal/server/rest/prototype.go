@@ -49,21 +49,18 @@ func newPrototypeView(p access.Prototype) prototypeView {
 	if p.Delegate.TeamID != 0 {
 		v.Delegate = delegateView{Name: p.Delegate.Name, Kind: "team", Avatar: newAvatar(p.Delegate.Name, "", "team")}
 	} else {
-		v.Delegate = newDelegateUser(p.Delegate.Name, p.Delegate.IsRobot, p.Delegate.OrgMember)
+		v.Delegate = newDelegateUser(p.Delegate.Name, p.Delegate.Email, p.Delegate.IsRobot, p.Delegate.OrgMember)
 	}
 	if p.Activating.AccountID != 0 {
-		user := newDelegateUser(p.Activating.Name, p.Activating.IsRobot, p.Activating.OrgMember)
+		user := newDelegateUser(p.Activating.Name, p.Activating.Email, p.Activating.IsRobot, p.Activating.OrgMember)
 		v.ActivatingUser = &user
 	}
 	return v
 }
 
-func newDelegateUser(name string, robot, member bool) delegateView {
-	kind := "user"
-	if robot {
-		kind = "robot"
-	}
-	return delegateView{Name: name, Kind: "user", IsRobot: &robot, IsOrgMember: &member, Avatar: newAvatar(name, "", kind)}
+func newDelegateUser(name, email string, robot, member bool) delegateView {
+	member = member || robot // its robots belong to the organization
+	return delegateView{Name: name, Kind: "user", IsRobot: &robot, IsOrgMember: &member, Avatar: holderAvatar(name, email, robot)}
 }
 
 func (a *API) listPrototypes(ctx context.Context, c *Call, _ *struct{}) (*prototypesOutput, error) {

@@ -210,9 +210,9 @@ var recordings = []recording{
 	{id: "deleteOrgRobotFederation", who: "alice", path: acme + "/robots/ci/federation", entries: []string{"delete_robot_federation robot"}},
 
 	{id: "createOrganizationApplication", who: "alice", path: clients, body: `{"name":"app"}`,
-		entries: []string{"create_application application_name application_uri avatar_email client_id description redirect_uri"}},
+		entries: []string{"create_application application_name application_uri avatar_email client_id description name redirect_uri"}},
 	{id: "updateOrganizationApplication", who: "alice", path: clients + "/{id}", body: `{"name":"app2","redirect_uri":"","application_uri":""}`, prepare: anApplication,
-		entries: []string{"update_application application_name application_uri avatar_email client_id description redirect_uri"}},
+		entries: []string{"update_application application_name application_uri avatar_email client_id description name redirect_uri"}},
 	{id: "resetOrganizationApplicationClientSecret", who: "alice", path: clients + "/{id}/resetclientsecret", prepare: anApplication,
 		entries: []string{"reset_application_client_secret application_name client_id"}},
 	{id: "createOrganizationApplicationToken", who: "alice", path: clients + "/{id}/tokens", body: `{"name":"ci","scope":"repo:read"}`, prepare: anApplication,

@@ -89,7 +89,7 @@ func (a *API) createUser(ctx context.Context, c *Call, in *createUserInput) (*cr
 }
 
 // firstUser says whether the caller may be the first user. While there is none, only somebody on this machine may, or
-// who knows the set-up code; with the code an account is made as the first one or not at all.
+// who knows the set-up code, and a forwarded address proves nothing; with the code an account is made as the first one or not at all.
 func (a *API) firstUser(ctx context.Context, c *Call, code string) (bool, error) {
 	if code != "" {
 		if subtle.ConstantTimeCompare([]byte(strings.ToUpper(code)), []byte(a.setup)) != 1 {
@@ -101,7 +101,7 @@ func (a *API) firstUser(ctx context.Context, c *Call, code string) (bool, error)
 	if err != nil || some {
 		return false, err
 	}
-	if c.Record.ClientIP.Unmap().IsLoopback() {
+	if c.Record.Local() {
 		return true, nil
 	}
 	return false, message(http.StatusForbidden, "This registry has no user yet: send the set-up code that was printed when it started as setup_code")

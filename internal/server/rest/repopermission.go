@@ -147,13 +147,10 @@ func (a *API) permissionNamed(ctx context.Context, c *Call, name string, team bo
 }
 
 func newUserPermission(c *Call, p access.Permission) userPermission {
-	kind := "user"
-	if p.IsRobot {
-		kind = "robot"
-	}
-	v := userPermission{Role: roleName(p.Role), Name: p.Name, IsRobot: p.IsRobot, Avatar: newAvatar(p.Name, "", kind)}
+	v := userPermission{Role: roleName(p.Role), Name: p.Name, IsRobot: p.IsRobot, Avatar: holderAvatar(p.Name, p.Email, p.IsRobot)}
 	if c.Repository.NamespaceKind == identity.Organization {
-		v.IsOrgMember = &p.OrgMember
+		member := p.IsRobot || p.OrgMember // its robots belong to the organization
+		v.IsOrgMember = &member
 	}
 	return v
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 
+	"github.com/longshore-registry/longshore/internal/access"
 	"github.com/longshore-registry/longshore/internal/identity"
 	"github.com/longshore-registry/longshore/internal/problem"
 )
@@ -126,9 +127,17 @@ func (a *API) signIn(ctx context.Context, c *Call, user identity.Account) error 
 	return nil
 }
 
-// signOut ends all sessions of the signed-in user, on every device, and this one in any case.
+// signOut ends all sessions of the caller, on every device, and this one in any case. A token does it with the scope of
+// the own account.
 func (a *API) signOut(ctx context.Context, c *Call) error {
-	if c.Principal.Credential == identity.Session {
+	if !c.Principal.IsAnonymous() {
+		may, err := a.may(ctx, c.Principal, access.AdministerAccount, accountObject(c.Principal.Account))
+		if err != nil {
+			return err
+		}
+		if !may {
+			return unauthorized()
+		}
 		if err := a.options.Identity.EndSessions(ctx, c.Principal.Account.ID); err != nil {
 			return err
 		}

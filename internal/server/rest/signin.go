@@ -65,6 +65,9 @@ func (a *API) signin(ctx context.Context, c *Call, in *signinInput) (*successOut
 		a.notSignedIn(c, in.Body.Username, err)
 		return nil, err
 	}
+	if user, err = a.verifyByInvite(ctx, user, in.Body.InviteCode); err != nil {
+		return nil, err
+	}
 	if a.options.Mailing && !user.Verified {
 		return nil, signinRefused(false, "").with("needsEmailVerification", true).with("message", nil)
 	}
@@ -72,6 +75,15 @@ func (a *API) signin(ctx context.Context, c *Call, in *signinInput) (*successOut
 		return nil, err
 	}
 	return succeeded(), a.signedIn(c, user)
+}
+
+// verifyByInvite confirms the address of a user who shows the code of an invitation that went there. Accepting the
+// invitation is another step.
+func (a *API) verifyByInvite(ctx context.Context, user identity.Account, code string) (identity.Account, error) {
+	if !a.options.Mailing || user.Verified || code == "" || a.options.Access.Policy().RegistryReadOnly {
+		return user, nil
+	}
+	return a.options.Identity.VerifyByInvite(ctx, code, user.ID)
 }
 
 func (a *API) verify(ctx context.Context, c *Call, in *verifyInput) (*successOutput, error) {

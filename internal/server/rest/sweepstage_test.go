@@ -281,10 +281,10 @@ func dumpStatement(t *testing.T, d *db.DB) string {
 }
 
 func dumped(table, column string) bool {
-	for _, prefix := range []string{"audit", "repo_day", "pull_stat", "session", "sqlite_", "goose", "search_"} {
+	for _, prefix := range []string{"audit", "repo_day", "pull_stat", "session", "login_failure", "sqlite_", "goose", "search_"} {
 		if strings.HasPrefix(table, prefix) {
 			return false
 		}
 	}
-	return !slices.Contains([]string{"last_used_ms", "last_accessed_ms", "failed_logins", "failed_login_ms"}, column)
+	return !slices.Contains([]string{"last_used_ms", "last_accessed_ms"}, column)
 }

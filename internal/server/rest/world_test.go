@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -52,6 +53,7 @@ type world struct {
 	server   *httptest.Server
 	scheme   string // as clients see it
 	ip       string // whence they come
+	peer     string // whose connection it is; empty for ip
 	mail     *mailtest.Server
 
 	mu  sync.Mutex
@@ -163,7 +165,10 @@ func (w *world) mails(o *Options) {
 
 // serve does what the listener does around the API.
 func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
-	rec := &record.Record{ID: "test", Scheme: w.scheme, Host: "registry.test", ClientIP: netip.MustParseAddr(w.ip)}
+	rec := &record.Record{
+		ID: "test", Scheme: w.scheme, Host: "registry.test",
+		ClientIP: netip.MustParseAddr(w.ip), Peer: netip.MustParseAddr(cmp.Or(w.peer, w.ip)),
+	}
 	w.api.ServeHTTP(rw, r.WithContext(record.With(r.Context(), rec)))
 	if rec.Err != nil && describe(rec.Err).status == http.StatusInternalServerError {
 		w.t.Errorf("%s %s: %v", r.Method, r.URL, rec.Err)
