@@ -45,7 +45,7 @@ type applicationsOutput struct {
 }
 
 func newApplicationView(p oauth.Application, admin bool) applicationView {
-	v := applicationView{Name: p.Name, Description: p.Description, ApplicationURI: p.Link(), ClientID: p.ClientID}
+	v := applicationView{Name: p.Name, Description: p.Description, ApplicationURI: p.ApplicationURI, ClientID: p.ClientID}
 	if !admin {
 		return v
 	}
@@ -168,7 +168,7 @@ func (a *API) describeApplication(ctx context.Context, c *Call, _ *struct{}) (*a
 	if err != nil {
 		return nil, err
 	}
-	view := applicationInformation{Name: p.Name, Description: p.Description, URI: p.ApplicationURI, Avatar: newAvatar(p.Name, p.AvatarEmail, "app")}
+	view := applicationInformation{Name: p.Name, Description: p.Description, URI: p.Link(), Avatar: newAvatar(p.Name, p.AvatarEmail, "app")}
 	if view.Organization, err = a.ownerView(ctx, c, owner); err != nil {
 		return nil, err
 	}

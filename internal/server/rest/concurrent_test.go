@@ -99,6 +99,6 @@ func TestMailing(t *testing.T) {
 	})
 	w.session("bob").check(t, []call{
 		{"an organization without an address", http.MethodPost, "/api/v1/organization/", `{"name":"acme"}`, 201, "Created"},
-		{"contact_email wins over email", http.MethodPost, "/api/v1/organization/", `{"name":"acme","email":"nowhere","contact_email":"acme@example.com"}`, 201, ""},
+		{"contact_email wins over email", http.MethodPost, "/api/v1/organization/", `{"name":"other","email":"nowhere","contact_email":"acme@example.com"}`, 201, ""},
 	})
 }
