@@ -78,7 +78,7 @@ func (s *Service) authenticate(ctx context.Context, x Exchange) (Application, er
 		return Application{}, err
 	}
 	if !same(application.Secret, x.Secret) || err != nil || application.Secret == "" {
-		return Application{}, refuse(InvalidClient, "The client id or the client secret is wrong")
+		return Application{}, refuse(InvalidClient, "The client_id or the client_secret is wrong")
 	}
 	return application, nil
 }

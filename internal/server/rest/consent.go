@@ -45,9 +45,12 @@ func (a *API) readAsked(ctx context.Context, c *Call, x *exchange) (asked, error
 	if p.Account.Kind != identity.User || p.Credential != identity.Session && p.Credential != identity.Password {
 		return asked{}, abort(http.StatusUnauthorized, "Sign in to the registry first, then follow the application's link again")
 	}
+	if name := x.repeated(); name != "" {
+		return asked{}, abort(http.StatusBadRequest, "%q is given more than once", name)
+	}
 	client, err := a.options.OAuth.Client(ctx, x.value("client_id"))
 	if problem.Is(err, problem.NotFound) {
-		return asked{}, abort(http.StatusNotFound, "There is no such application")
+		return asked{}, abort(http.StatusNotFound, "There is no application with this client_id")
 	}
 	if err != nil {
 		return asked{}, err

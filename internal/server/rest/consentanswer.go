@@ -98,6 +98,9 @@ func (a *API) exchangeCode(ctx context.Context, _ *Call, x *exchange) error {
 		id, secret = x.form.Get("client_id"), x.form.Get("client_secret")
 	}
 	x.w.Header().Set("Pragma", "no-cache")
+	if name := x.repeated(); name != "" {
+		return x.json(http.StatusBadRequest, oauthError("invalid_request", strconv.Quote(name)+" is given more than once"))
+	}
 	if x.form.Get("grant_type") != "authorization_code" {
 		return x.json(http.StatusBadRequest, oauthError("unsupported_grant_type", "grant_type must be authorization_code"))
 	}
@@ -125,6 +128,9 @@ func (a *API) assignUser(ctx context.Context, c *Call, x *exchange) error {
 		return a.refuse(x, err)
 	}
 	q.Assignment = ""
+	if q.Type != "code" && q.Type != "token" {
+		return a.refuse(x, abort(http.StatusBadRequest, "The response_type is neither code nor token"))
+	}
 	may, err := a.mayAuthorize(ctx, c, q)
 	if err != nil {
 		return err
@@ -138,7 +144,7 @@ func (a *API) assignUser(ctx context.Context, c *Call, x *exchange) error {
 	}
 	user, err := a.options.Identity.Account(ctx, x.value("username"))
 	if problem.Is(err, problem.NotFound) || err == nil && (user.Kind != identity.User || !user.Enabled) {
-		return a.refuse(x, abort(http.StatusNotFound, "There is no such user, or the user is disabled"))
+		return a.refuse(x, abort(http.StatusNotFound, "There is no user with this username, or the user is disabled"))
 	}
 	if err != nil {
 		return err
@@ -150,7 +156,7 @@ func (a *API) assignUser(ctx context.Context, c *Call, x *exchange) error {
 		return err
 	}
 	const done = "Token assigned successfully"
-	if x.wantsJSON() || !acceptsHTML(x.r) {
+	if x.wantsJSON() {
 		return x.json(http.StatusOK, map[string]string{"message": done})
 	}
 	return x.html(http.StatusOK, notePage, note{done, user.Name + " finds it among the authorizations in the console."}, "")

@@ -52,7 +52,7 @@ func (x *exchange) readForm(ctx context.Context) error {
 	}
 	for name, values := range x.form {
 		if !storable(name + strings.Join(values, "")) {
-			return invalidRequest("the form has bytes that are no text")
+			return invalidRequest("the form has bytes that are no text in %q", name)
 		}
 	}
 	return nil
@@ -64,6 +64,20 @@ func (x *exchange) value(name string) string {
 		return values[0]
 	}
 	return x.query.Get(name)
+}
+
+// repeated is a parameter that the request has more than once, in form and query together; empty for none. Two parties
+// that read one request must not see two (RFC 6749 §3.1 and §3.2).
+func (x *exchange) repeated() string {
+	times, worst := map[string]int{}, ""
+	for _, sent := range []url.Values{x.form, x.query} {
+		for name, values := range sent {
+			if times[name] += len(values); times[name] > 1 && (worst == "" || name < worst) {
+				worst = name
+			}
+		}
+	}
+	return worst
 }
 
 // redirect sends the browser on.

@@ -154,6 +154,9 @@ func New(o Options) (*API, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Beat <= 0 {
+		o.Beat = beatEvery
+	}
 	setup, err := SetupCode(o.Secret)
 	if err != nil {
 		return nil, fmt.Errorf("set-up code: %w", err)
