@@ -21,7 +21,7 @@ import (
 func TestBadInputIsRefusedOnEveryRoute(t *testing.T) {
 	unsorted(t, func(t *testing.T, d *db.DB) {
 		s := newSweep(t, d)
-		before := s.dump()
+		before := s.dump(t)
 		for _, id := range slices.Sorted(maps.Keys(s.w.api.rows)) {
 			r := s.w.api.rows[id]
 			if r.Off != 0 {
@@ -31,7 +31,7 @@ func TestBadInputIsRefusedOnEveryRoute(t *testing.T) {
 				s.badBodies(t, r)
 				s.badParameters(t, r)
 				s.badIdentifiers(t, r)
-				after := s.dump()
+				after := s.dump(t)
 				for table := range after {
 					if diff := cmp.Diff(before[table], after[table]); diff != "" {
 						t.Errorf("table %s changed (-before +after):\n%s", table, diff)

@@ -1,10 +1,12 @@
 package rest
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -55,6 +57,8 @@ type world struct {
 	ip       string // whence they come
 	peer     string // whose connection it is; empty for ip
 	mail     *mailtest.Server
+	sender   *mail.Sender
+	dump     func(testing.TB) map[string]string // see refusedWithoutLog
 
 	mu  sync.Mutex
 	now time.Time
@@ -132,9 +136,11 @@ func newWorld(t testing.TB, d *db.DB, change ...func(*settings)) *world {
 	w.oauth = oauth.New(oauth.Options{DB: d, Identity: w.identity, Audit: w.recorder, MaxTokens: s.maxTokens, Clock: w.clock})
 	s.options.OAuth = w.oauth
 	s.options.Audit = w.log
-	s.options.Exports, err = logexport.New(logexport.Options{
-		Log: w.log, Dir: t.TempDir(), Guard: outbound.New(s.callable, nil), Clock: w.clock, Logger: slog.New(slog.DiscardHandler),
-	})
+	exports := logexport.Options{Log: w.log, Dir: t.TempDir(), Guard: outbound.New(s.callable, nil), Clock: w.clock, Logger: slog.New(slog.DiscardHandler)}
+	if w.sender != nil {
+		exports.Mail = w.sender
+	}
+	s.options.Exports, err = logexport.New(exports)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,10 +163,13 @@ func (w *world) mails(o *Options) {
 	}
 	w.t.Helper()
 	w.mail = mailtest.Start(w.t, mailtest.Options{RefuseTo: "refused@example.com"})
-	o.Mail = must(mail.New(mail.Options{
+	w.sender = must(mail.New(mail.Options{
 		Server: "127.0.0.1", Port: w.mail.Port(), Sender: "registry@registry.test", Registry: "registry.test", Clock: w.clock,
 	}))(w.t)
-	o.Links = "https://registry.test"
+	o.Mail, o.Links = w.sender, "https://registry.test"
+	if o.RequireTeamInvite && o.Inviter == nil {
+		o.Inviter = w.sender
+	}
 }
 
 // serve does what the listener does around the API.
@@ -334,7 +343,7 @@ func (c *client) send(r *http.Request) answer {
 	c.w.t.Helper()
 	res := must(http.DefaultTransport.RoundTrip(r))(c.w.t)
 	defer res.Body.Close()
-	content := must(io.ReadAll(res.Body))(c.w.t)
+	content := must(readAnswer(res))(c.w.t)
 	for _, cookie := range res.Cookies() {
 		c.cookie = cookie.Name + "=" + cookie.Value
 		if cookie.MaxAge < 0 {
@@ -345,4 +354,16 @@ func (c *client) send(r *http.Request) answer {
 		c.csrf = next
 	}
 	return answer{res.StatusCode, res.Header, string(bytes.TrimSpace(content))}
+}
+
+// readAnswer reads all of an answer, and of a stream of events, which has no end, the first.
+func readAnswer(res *http.Response) ([]byte, error) {
+	if !strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") {
+		return io.ReadAll(res.Body)
+	}
+	line, err := bufio.NewReader(res.Body).ReadBytes('\n')
+	if errors.Is(err, io.EOF) {
+		err = nil // HEAD opens no stream
+	}
+	return line, err
 }
