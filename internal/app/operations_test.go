@@ -85,7 +85,7 @@ func TestOperations(t *testing.T) {
 func (r *testRegistry) answers(t *testing.T, o operation) bool {
 	t.Helper()
 	first, _, _ := strings.Cut(strings.TrimPrefix(o.path, "/"), "/")
-	if !slices.Contains([]string{"health", "status", "keys", "exportedlogs", "confirm", "recovery", "authrepoemail"}, first) {
+	if !slices.Contains([]string{"health", "status", "keys", "v1", "exportedlogs", "confirm", "recovery", "authrepoemail"}, first) {
 		return false
 	}
 	request, err := http.NewRequestWithContext(t.Context(), o.method, r.url+variable.ReplaceAllString(o.path, "x"), nil)

@@ -17,13 +17,17 @@ import (
 )
 
 // TestGolden runs the exchanges of testdata/golden, which were written by hand from Quay's contract, in order, each
-// file on a registry of its own with the users alice, bob and root.
+// file on a registry of its own with the users alice, bob and root, behind the listener that the program has.
 //
-// An exchange is a line "who METHOD path", the request's body, a line "---", the expected status, and the expected body
-// as JSON or, if it is none, as text. Exchanges are separated by "===", comments start with "#". Who is a user, who
-// then has a session, "nobody", or a user with the scopes of a token: alice/repo:read,repo:write. "push ns/repo tag"
-// in place of an exchange pushes a manifest. {name} in a path is what
-// an earlier answer said under that name, {first.id} what the last one to hold an id held first, however deep. In an expected body "<word>" stands for anything of a form, see forms.
+// An exchange is a line "who METHOD path", the request's headers, each after an @, the request's body, a line "---", the
+// expected status, the expected headers likewise (an empty one must not be there), and the expected body as JSON or, if
+// it is none, as text; of a page what is within <body>, of a stream of events the first. Exchanges are separated by
+// "===", comments start with "#". Who is a user, who then has a session, "nobody", or a user with the scopes of a token:
+// alice/repo:read,repo:write.
+//
+// {name} in any of it is what an earlier answer said under that name, or an earlier Location as a parameter; {first.id}
+// what the last one to hold an id held first, however deep. In what is expected "<word>" stands for anything of a form,
+// see forms. In place of an exchange may stand a direction, see direct.
 func TestGolden(t *testing.T) {
 	files := must(filepath.Glob("testdata/golden/*.txt"))(t)
 	if len(files) == 0 {
@@ -34,46 +38,46 @@ func TestGolden(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			steps := readGolden(t, file)
 			dbtest.Each(t, func(t *testing.T, d *db.DB) {
-				w := newWorld(t, d, func(s *settings) {
-					s.options.Initialize, s.options.Rename, s.options.Metadata = true, true, true
-				})
-				if name != "initialize" {
-					w.user("root")
-					w.user("alice")
-					w.user("bob")
-				}
-				players := &players{w: w, clients: map[string]*client{}, said: map[string]string{}}
+				p := newPlayers(t, d, name)
 				for _, step := range steps {
-					step.run(t, players)
+					step.run(t, p)
 				}
 			})
 		})
 	}
 }
 
-// forms are what stands for values that differ from run to run.
-var forms = map[string]*regexp.Regexp{
-	"<date>":     regexp.MustCompile(`^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z][a-z] \d{4} \d\d:\d\d:\d\d -0000$`),
-	"<hash>":     regexp.MustCompile(`^[0-9a-f]{64}$`),
-	"<color>":    regexp.MustCompile(`^#[0-9a-f]{6}$`),
-	"<digest>":   regexp.MustCompile(`^sha256:[0-9a-f]{64}$`),
-	"<robot>":    regexp.MustCompile(`^[A-Z0-9]{64}$`),
-	"<oauth>":    regexp.MustCompile(`^[A-Za-z0-9]{40}$`),
-	"<app>":      regexp.MustCompile(`^[A-Z0-9]{120}$`),
-	"<password>": regexp.MustCompile(`^[A-Z0-9]{32}$`),
-	"<any>":      regexp.MustCompile(`^(?s:.+)$`),
-	"<uuid>":     regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`),
-	"<client>":   regexp.MustCompile(`^[A-Z0-9]{20}$`),
-	"<iso>":      regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`),
-	"<pem>":      regexp.MustCompile(`^-----BEGIN [A-Z ]+-----\n(?s:.*)-----END [A-Z ]+-----\n$`),
+// forms are what stands for values that differ from run to run, alone or within a text.
+var forms = map[string]string{
+	"<date>":     `(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z][a-z] \d{4} \d\d:\d\d:\d\d -0000`,
+	"<hash>":     `[0-9a-f]{64}`,
+	"<color>":    `#[0-9a-f]{6}`,
+	"<digest>":   `sha256:[0-9a-f]{64}`,
+	"<robot>":    `[A-Z0-9]{64}`,
+	"<oauth>":    `[A-Za-z0-9]{40}`,
+	"<app>":      `[A-Z0-9]{120}`,
+	"<password>": `[A-Z0-9]{32}`,
+	"<any>":      `(?s:.+)`,
+	"<uuid>":     `[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`,
+	"<client>":   `[A-Z0-9]{20}`,
+	"<iso>":      `\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`,
+	"<pem>":      `-----BEGIN [A-Z ]+-----\n(?s:.*)-----END [A-Z ]+-----\n`,
+}
+
+// kinds are what stands for a JSON value that is too long for a golden file and held by a test of its own.
+var kinds = map[string]func(any) bool{
+	"<object>": func(v any) bool { m, ok := v.(map[string]any); return ok && len(m) > 0 },
+	"<list>":   func(v any) bool { l, ok := v.([]any); return ok && len(l) > 0 },
 }
 
 type step struct {
-	line               int
-	who, method, path  string
-	body, want         string
-	status             int
-	repository, tagged string // a push
+	line              int
+	who, method, path string
+	header            [][2]string
+	body, want        string
+	status            int
+	wantHeader        [][2]string
+	direction         []string // in place of an exchange
 }
 
 func readGolden(t *testing.T, file string) []step {
@@ -97,81 +101,60 @@ func parseStep(t *testing.T, file string, line int, block string) step {
 			lines = append(lines, l)
 		}
 	}
-	request, response, _ := strings.Cut(strings.Join(lines, "\n"), "\n---\n")
+	request, response, isExchange := strings.Cut(strings.Join(lines, "\n"), "\n---\n")
 	head, body, _ := strings.Cut(strings.TrimSpace(request), "\n")
 	words := strings.Fields(head)
 	if len(words) != 3 {
-		t.Fatalf("%s:%d: %q is not who, method, path", file, line, head)
+		t.Fatalf("%s:%d: %q is not three words", file, line, head)
 	}
-	if words[0] == "push" {
-		return step{line: line, repository: words[1], tagged: words[2]}
+	if !isExchange {
+		return step{line: line, direction: words}
 	}
+	s := step{line: line, who: words[0], method: words[1], path: words[2]}
+	s.header, s.body = headersOf(strings.TrimSpace(body))
 	status, want, _ := strings.Cut(strings.TrimSpace(response), "\n")
 	code, err := strconv.Atoi(status)
 	if err != nil {
 		t.Fatalf("%s:%d: %q is no status", file, line, status)
 	}
-	return step{line: line, who: words[0], method: words[1], path: words[2], body: strings.TrimSpace(body), status: code, want: strings.TrimSpace(want)}
+	s.status = code
+	s.wantHeader, s.want = headersOf(strings.TrimSpace(want))
+	return s
 }
 
-// players are the callers of a golden file; each keeps its session through the file.
-type players struct {
-	w       *world
-	clients map[string]*client
-	said    map[string]string // texts that answers held by name, for {name} in a path
-}
-
-// fill puts what answers said into a path.
-func (p *players) fill(path string) string {
-	for name, text := range p.said {
-		path = strings.ReplaceAll(path, "{"+name+"}", text)
+// headersOf takes the lines that start with an @ off a text.
+func headersOf(text string) (headers [][2]string, rest string) {
+	for strings.HasPrefix(text, "@") {
+		line, after, _ := strings.Cut(text[1:], "\n")
+		name, value, _ := strings.Cut(line, ":")
+		headers, text = append(headers, [2]string{name, strings.TrimSpace(value)}), strings.TrimSpace(after)
 	}
-	return path
-}
-
-func (p *players) remember(body string) {
-	members, _ := parsed(body).(map[string]any)
-	for name, value := range members {
-		if text, ok := value.(string); ok {
-			p.said[name] = text
-		}
-	}
-	for _, name := range []string{"uuid", "id"} {
-		if text := memberOf(parsed(body), name); text != "" {
-			p.said["first."+name] = text
-		}
-	}
-}
-
-func (p *players) get(who string) *client {
-	if p.clients[who] == nil {
-		user, scopes, token := strings.Cut(who, "/")
-		switch {
-		case who == "nobody":
-			p.clients[who] = p.w.anonymous()
-		case token:
-			p.clients[who] = p.w.bearer(p.w.token(user, scopes))
-		default:
-			p.clients[who] = p.w.session(user)
-		}
-	}
-	return p.clients[who]
+	return headers, text
 }
 
 func (s step) run(t *testing.T, p *players) {
 	t.Helper()
-	if s.tagged != "" {
-		namespace, name, _ := strings.Cut(s.repository, "/")
-		p.w.tag(must(p.w.registry.Repository(t.Context(), namespace, name))(t), s.tagged)
+	if s.direction != nil {
+		p.direct(t, s)
 		return
 	}
-	a := p.get(s.who).do(s.method, p.fill(s.path), s.body)
-	p.remember(a.body)
+	a := p.get(s.who).do(s.method, p.fill(s.path), p.fill(s.body), func(r *http.Request) {
+		for _, h := range s.header {
+			r.Header.Set(h[0], credentials(p.fill(h[1])))
+		}
+	})
+	p.remember(a)
 	if a.status != s.status {
 		t.Errorf("line %d: %s %s %s: status %d, want %d\n%s", s.line, s.who, s.method, s.path, a.status, s.status, a.body)
 		return
 	}
-	if diff := cmp.Diff(parsed(s.want), likened(parsed(a.body), parsed(s.want))); diff != "" {
+	for _, h := range s.wantHeader {
+		if got, want := a.header.Get(h[0]), p.fill(h[1]); got != want && !matches(got, want) {
+			t.Errorf("line %d: %s %s %s: %s is %q, want %q", s.line, s.who, s.method, s.path, h[0], got, want)
+		}
+	}
+	want := parsed(p.fill(s.want))
+	if diff := cmp.Diff(want, likened(parsed(a.shown()), want)); diff != "" {
 		t.Errorf("line %d: %s %s %s (-want +got):\n%s", s.line, s.who, s.method, s.path, diff)
 	}
 	if a.status != http.StatusNoContent && a.body != "" && a.header.Get("Content-Type") == "" {
@@ -192,10 +175,11 @@ func parsed(text string) any {
 func likened(got, want any) any {
 	switch w := want.(type) {
 	case string:
-		if form, ok := forms[w]; ok {
-			if text, isText := got.(string); isText && form.MatchString(text) {
-				return w
-			}
+		if is := kinds[w]; is != nil && is(got) {
+			return w
+		}
+		if text, isText := got.(string); isText && matches(text, w) {
+			return w
 		}
 	case map[string]any:
 		if g, ok := got.(map[string]any); ok {
@@ -211,4 +195,13 @@ func likened(got, want any) any {
 		}
 	}
 	return got
+}
+
+// matches reports whether a text is what a text with forms in it stands for.
+func matches(got, want string) bool {
+	pattern := regexp.QuoteMeta(want)
+	for word, form := range forms {
+		pattern = strings.ReplaceAll(pattern, word, form)
+	}
+	return pattern != regexp.QuoteMeta(want) && regexp.MustCompile("^(?s:"+pattern+")$").MatchString(got)
 }
