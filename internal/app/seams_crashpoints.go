@@ -17,7 +17,7 @@ import (
 // faultsVariable names the file with the faults that a test wants; see package fault. The points are
 //
 //	db/TRANSACTION/begin, before-commit, after-commit    every transaction by its name, and db/batch/… on SQLite
-//	fs/OPERATION-WHAT/before, /after                     every call of faultfs on upload, object, folder, root or check
+//	fs/OPERATION-WHAT/before, /after                     every call of faultfs on upload, object, folder, root, marker or check
 //	spool/STEP/before, /after                            every step of the action log's spool; see spool.Options.Call
 //	http/METHOD-WHAT/before-answer, /after-answer        every request that changes something, by what its path is about
 const faultsVariable = "LONGSHORE_FAULTS"

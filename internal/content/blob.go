@@ -3,10 +3,8 @@ package content
 import (
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/longshore-registry/longshore/internal/db"
@@ -90,103 +88,52 @@ func (s *Store) promise(ctx context.Context, repositoryID int64, f found) error 
 // published is the expression for Locator.Published.
 const published = `CASE WHEN o.inherited = 0 THEN o.since_ms ELSE 0 END`
 
-// lookUp reads a visible blob's rows, with the object in the configured location that comes first. A blob without a live
-// object is unknown.
+// lookUp reads a visible blob's rows. A blob without a live object is unknown, unless a bad one has become right.
 func (s *Store) lookUp(ctx context.Context, repositoryID int64, d digest.Digest) (found, error) {
-	rows, err := s.db.Query(ctx, `SELECT b.id, b.size, o.location_id, o.path, `+published+`,
+	best, bad, err := s.objects(ctx, repositoryID, d)
+	if err != nil || best.place != nil {
+		return best, err
+	}
+	for _, f := range bad {
+		if ok, err := s.revive(ctx, &f); ok || err != nil {
+			return f, err
+		}
+	}
+	return found{}, blobUnknown(d)
+}
+
+// objects gives a visible blob with its live object in the configured location that comes first, if it has one, and with
+// each of its bad ones.
+func (s *Store) objects(ctx context.Context, repositoryID int64, d digest.Digest) (best found, bad []found, err error) {
+	rows, err := s.db.Query(ctx, `SELECT b.id, b.size, o.state, o.location_id, o.path, `+published+`,
 			CASE WHEN EXISTS (SELECT 1 FROM blob_ref r WHERE r.repo_id = $1 AND r.blob_id = b.id AND r.manifest_id > 0 AND r.lease_ms = 0) THEN 1 ELSE 0 END,
 			COALESCE((SELECT r.lease_ms FROM blob_ref r WHERE r.repo_id = $1 AND r.blob_id = b.id AND r.manifest_id = 0), 0)
 		FROM blob b JOIN blob_object o ON o.blob_id = b.id
-		WHERE b.digest = $2 AND o.state = 1 AND `+visibleIn("$1")+` ORDER BY o.id`, repositoryID, d)
+		WHERE b.digest = $2 AND o.state IN ($3, $4) AND `+visibleIn("$1")+` ORDER BY o.id`, repositoryID, d, objectLive, objectBad)
 	if err != nil {
-		return found{}, err
+		return found{}, nil, err
 	}
 	defer rows.Close()
-	best, rank := found{}, len(s.places)
-	for rows.Next() {
+	for rank := len(s.places); rows.Next(); {
 		f := found{Blob: Blob{Digest: d}}
-		var location, used int64
-		if err := rows.Scan(&f.ID, &f.Size, &location, &f.Object.Path, &f.Object.Published, &used, &f.lease); err != nil {
-			return found{}, err
+		var state, location, used int64
+		if err := rows.Scan(&f.ID, &f.Size, &state, &location, &f.Object.Path, &f.Object.Published, &used, &f.lease); err != nil {
+			return found{}, nil, err
 		}
 		f.used = used != 0
-		for i, p := range s.places[:rank] {
-			if p.id == location {
-				f.place, f.Object.Location = p, p.name
-				best, rank = f, i
-			}
+		i := slices.IndexFunc(s.places, func(p *place) bool { return p.id == location })
+		if i < 0 {
+			continue
+		}
+		f.place, f.Object.Location = s.places[i], s.places[i].name
+		switch {
+		case state == objectBad:
+			bad = append(bad, f)
+		case i < rank:
+			best, rank = f, i
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return found{}, err
-	}
-	if best.place == nil {
-		return found{}, blobUnknown(d)
-	}
-	return best, nil
-}
-
-// trust compares a blob's row with its file. One that is missing or has another size is recorded as bad, so that the
-// next upload replaces it, but only while the file system answers: one that is not mounted has no files at all.
-func (s *Store) trust(ctx context.Context, p *place, b Blob) (bool, error) {
-	size, err := p.driver.Stat(ctx, b.Object.Path)
-	if err == nil && size == b.Size {
-		return true, nil
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, err
-	}
-	if err := p.driver.Check(ctx); err != nil {
-		return false, err
-	}
-	_, err = s.markBad(ctx, p, b, sizeIs(size))
-	return false, err
-}
-
-// sizeIs says what is wrong with an object whose size is not right; 0 when there is none.
-func sizeIs(size int64) string { return fmt.Sprintf("it has %d bytes", size) }
-
-// markBad takes an object out of service, unless it is no more in service anyway. found says what is wrong with it. Every
-// repository's memory of the blob goes, since any may hold the object.
-func (s *Store) markBad(ctx context.Context, p *place, b Blob, found string) (marked bool, err error) {
-	err = s.db.Hard(ctx, "mark object as bad", func(ctx context.Context, tx db.Tx) error {
-		tx.AfterCommit(s.memory.blobs.Drop)
-		n, err := tx.Exec(ctx, `UPDATE blob_object SET state = $3, since_ms = $4 WHERE location_id = $1 AND path = $2 AND state = 1`,
-			p.id, b.Object.Path, objectBad, s.nowMs())
-		marked = n > 0
-		return err
-	})
-	if err != nil || marked {
-		s.log.Error("an object is damaged and taken out of service: push the blob again", "digest", b.Digest.String(),
-			"location", p.name, "path", b.Object.Path, "bytes", b.Size, "found", found, "error", err)
-	}
-	return marked, err
-}
-
-// distrust looks at the object that a blob already has at a location before another one is dropped in its favour. A file
-// that was touched is read: who pushes a blob again may do so because it is damaged.
-func (s *Store) distrust(ctx context.Context, p *place, d digest.Digest) error {
-	if p.files == nil {
-		return nil
-	}
-	b := Blob{Digest: d}
-	err := s.db.QueryRow(ctx, `SELECT b.id, b.size, o.path, `+published+` FROM blob b JOIN blob_object o ON o.blob_id = b.id
-		WHERE b.digest = $1 AND o.location_id = $2 AND o.state = 1 ORDER BY o.id LIMIT 1`, d, p.id).Scan(&b.ID, &b.Size, &b.Object.Path, &b.Object.Published)
-	if noRows(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	b.Object.Location = p.name
-	o, err := s.OpenPart(ctx, b)
-	if err == nil {
-		return o.Close()
-	}
-	if problem.Is(err, problem.Internal) || problem.HasCode(err, "BLOB_UNKNOWN") {
-		return nil // it is out of service now
-	}
-	return err
+	return best, bad, rows.Err()
 }
 
 // RedirectURL gives a URL that serves the blob for a limited time, empty when its location cannot make one.

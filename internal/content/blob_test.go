@@ -154,6 +154,9 @@ func TestMount(t *testing.T) {
 		mount("from a repository it was removed from", 11, 44, false)
 		e.wantBlob(s, 33, d, data)
 		e.exec(`UPDATE blob_object SET state = 4`)
+		if err := e.driver().Delete(t.Context(), b.Object.Path); err != nil {
+			t.Fatal(err)
+		}
 		mount("a blob without a sound object", 22, 55, false)
 	})
 }

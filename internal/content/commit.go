@@ -28,6 +28,8 @@ func (h *held) commit(ctx context.Context, want digest.Digest) (Blob, error) {
 	if err := h.store.distrust(ctx, h.place, want); err != nil {
 		return Blob{}, err
 	}
+	ctx, cancel := detached(ctx, saveTimeout) // that may have taken a while
+	defer cancel()
 	b := Blob{Digest: want, Size: h.session.Size}
 	err := h.store.db.Hard(ctx, "finish upload", func(ctx context.Context, tx db.Tx) (err error) {
 		h.store.memory.forget(tx, h.owner.RepositoryID, want)

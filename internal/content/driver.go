@@ -103,6 +103,16 @@ type Files interface {
 	// Sweep removes what a process that died while it adopted an upload has left: all files of the upload, but that of
 	// s, whose generation is below the given one.
 	Sweep(ctx context.Context, s Session, generation int64) error
+	// Mark gives the location a name, durably, in place of one it has.
+	Mark(ctx context.Context, name string) error
+	// Marker gives the name; empty when it has none, or is not there at all.
+	Marker(ctx context.Context) (Marker, error)
 	// Reread reads the s.Size bytes of an unfinished upload. ErrLost.
 	Reread(ctx context.Context, s Session) (io.ReadCloser, error)
+}
+
+// Marker is the name that a location bears. A folder on whose place nothing is mounted has none, or another one.
+type Marker struct {
+	Name string
+	File string // that holds it, as the operating system knows it
 }

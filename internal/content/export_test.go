@@ -15,6 +15,8 @@ const (
 	CheckpointBytes = checkpointBytes
 	CheckpointAge   = checkpointAge
 	UploadLifetime  = uploadLifetime
+	PutOffTime      = putOffTime
+	ReviveAge       = reviveAge
 )
 
 // FinishTwice commits a finished upload two times.

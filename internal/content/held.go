@@ -135,19 +135,27 @@ func (h *held) foreign() bool { return h.holder != "" && h.holder != h.store.hol
 
 const uploadColumns = `location_id, path, algorithm, received, hash_state, store_state, version, holder, boot`
 
-// load reads an upload of the owner. BLOB_UPLOAD_UNKNOWN.
+// load reads an upload of the owner to go on with it. BLOB_UPLOAD_UNKNOWN.
 func (s *Store) load(ctx context.Context, o Owner, id string) (*held, error) {
+	h, err := s.row(ctx, o, id)
+	if err == nil && h.place == nil {
+		err = problem.New(problem.Internal, "upload %s lies in a storage location that is not configured", id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// row reads an upload of the owner, wherever its bytes are. BLOB_UPLOAD_UNKNOWN.
+func (s *Store) row(ctx context.Context, o Owner, id string) (*held, error) {
 	h := &held{store: s, owner: o, session: Session{ID: id}}
 	err := h.scan(s.db.QueryRow(ctx, `SELECT `+uploadColumns+` FROM upload
 		WHERE uuid = $1 AND repo_id = $2 AND account_id = $3 AND actor = $4`, id, o.RepositoryID, o.AccountID, o.Actor))
 	if noRows(err) || err == nil && h.holder == discarded {
 		return nil, uploadUnknown(id)
 	}
-	switch {
-	case err != nil:
-	case h.place == nil:
-		err = problem.New(problem.Internal, "upload %s lies in a storage location that is not configured", id)
-	case h.session.State != nil:
+	if err == nil && h.session.State != nil {
 		h.session.Parts, err = parts(ctx, s.db, id)
 	}
 	if err != nil {

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-
-	"github.com/longshore-registry/longshore/internal/problem"
 )
 
 // smallBlob is up to which size a blob is read and verified before any of it is given out, whatever is known of its file:
@@ -45,7 +43,7 @@ func (s *Store) OpenPart(ctx context.Context, b Blob) (Object, error) {
 	case s.verified.trusts(p, b, o):
 		return o, nil
 	}
-	if err := s.verify(ctx, p, b, o); err != nil {
+	if err := s.verify(ctx, p, b, o, s.verified.known); err != nil {
 		o.Close()
 		return nil, err
 	}
@@ -67,24 +65,9 @@ func (s *Store) open(ctx context.Context, b Blob) (*place, Object, error) {
 		size = o.Size()
 		o.Close()
 	} else if !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, err
+		return nil, nil, s.unreadable(ctx, p, b, err)
 	}
 	return nil, nil, s.refuse(ctx, p, b, sizeIs(size))
-}
-
-// refuse takes an object out of service and gives the error for whoever asked for it.
-func (s *Store) refuse(ctx context.Context, p *place, b Blob, found string) error {
-	if err := p.driver.Check(ctx); err != nil {
-		return err
-	}
-	marked, err := s.markBad(ctx, p, b, found)
-	if err != nil {
-		return err
-	}
-	if !marked {
-		return blobUnknown(b.Digest)
-	}
-	return problem.New(problem.Internal, "the content of blob %s is damaged: push it again", b.Digest)
 }
 
 // small reads a blob as a whole and verifies it.
@@ -92,15 +75,13 @@ func (s *Store) small(ctx context.Context, p *place, b Blob, o Object) (Object, 
 	defer o.Close()
 	content := make([]byte, b.Size)
 	if _, err := io.ReadFull(o, content); err != nil && !ended(err) {
-		return nil, err
+		return nil, s.unreadable(ctx, p, b, err)
 	} else if err != nil || b.Digest.Algorithm().Of(content) != b.Digest {
 		return nil, s.refuse(ctx, p, b, otherBytes)
 	}
 	s.verified.remember(p, b, o)
 	return inMemory{bytes.NewReader(content)}, nil
 }
-
-const otherBytes = "its bytes have another digest"
 
 // ended reports whether a file ended before its size did.
 func ended(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }

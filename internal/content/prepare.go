@@ -27,6 +27,9 @@ func (h *held) prepare(ctx context.Context) error {
 func (h *held) settle(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, ErrLost):
+		if err := h.place.recognised(ctx); err != nil {
+			return err // nothing is lost that is only away
+		}
 		if !h.discard(ctx) {
 			return h.fenced(ctx) // the bytes are elsewhere, with somebody else
 		}

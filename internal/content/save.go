@@ -133,8 +133,13 @@ func (h *held) discard(ctx context.Context) bool {
 
 // remove forgets an upload in three steps, so that no crash leaves bytes without a row: mark the row, after which every
 // other request on it is fenced and leaves no bytes behind; abandon the bytes; delete the row. False when the row has
-// another version.
+// another version. Without a place the row stays marked.
 func (s *Store) remove(ctx context.Context, session Session, p *place, version int64) (bool, error) {
+	if p != nil {
+		if err := p.recognised(ctx); err != nil { // else bytes that are away would count as removed
+			return false, err
+		}
+	}
 	const mark = `UPDATE upload SET version = version + 1, holder = $3, expires_ms = $4 WHERE uuid = $1 AND version = $2`
 	var marked int64
 	err := s.db.Soft(ctx, "mark upload as discarded", func(ctx context.Context, tx db.Tx) (err error) {
@@ -143,6 +148,9 @@ func (s *Store) remove(ctx context.Context, session Session, p *place, version i
 	})
 	if err != nil || marked == 0 {
 		return false, err
+	}
+	if p == nil { // nothing is known of its bytes until the location is configured again
+		return true, nil
 	}
 	if p.files != nil && s.holder != "" { // others may have adopted it
 		if err := p.files.Sweep(ctx, session, version); err != nil {

@@ -64,15 +64,8 @@ type Store struct {
 	asked   chan struct{} // tells RunMeasure that there is something to do
 }
 
-// place is a location with its row.
-type place struct {
-	id     int64
-	name   string
-	driver Driver
-	files  Files // nil when the driver is none
-}
-
-// NewStore registers the locations in the database.
+// NewStore registers the locations in the database. Unavailable when one is a folder that does not hold the objects which
+// the database knows there, as when nothing is mounted on it: nothing is taken for lost before somebody has looked.
 func NewStore(ctx context.Context, o Options) (*Store, error) {
 	if o.DB == nil || len(o.Locations) == 0 {
 		return nil, problem.New(problem.Internal, "a blob store needs a database and at least one location")
@@ -107,46 +100,6 @@ func NewStore(ctx context.Context, o Options) (*Store, error) {
 		}
 	}
 	return s, nil
-}
-
-// add registers a location. The row is looked for first, so that an ordinary start writes nothing.
-func (s *Store) add(ctx context.Context, l Location) error {
-	const find = `SELECT id FROM storage_location WHERE name = $1`
-	p := &place{name: l.Name, driver: l.Driver}
-	p.files, _ = l.Driver.(Files)
-	err := s.db.QueryRow(ctx, find, l.Name).Scan(&p.id)
-	if noRows(err) {
-		err = s.db.Hard(ctx, "register storage location", func(ctx context.Context, tx db.Tx) error {
-			if _, err := tx.Exec(ctx, `INSERT INTO storage_location (name) VALUES ($1) ON CONFLICT (name) DO NOTHING`, l.Name); err != nil {
-				return err
-			}
-			return tx.QueryRow(ctx, find, l.Name).Scan(&p.id)
-		})
-	}
-	if err != nil {
-		return err
-	}
-	if s.byID[p.id] != nil {
-		return problem.New(problem.Invalid, "storage location %q is named twice", l.Name)
-	}
-	s.places = append(s.places, p)
-	s.byID[p.id] = p
-	return nil
-}
-
-// place finds a configured location by name.
-func (s *Store) place(name string) (*place, error) {
-	for _, p := range s.places {
-		if p.name == name {
-			return p, nil
-		}
-	}
-	return nil, problem.New(problem.Internal, "storage location %q is not configured", name)
-}
-
-// Check reports whether blobs can be stored now.
-func (s *Store) Check(ctx context.Context) error {
-	return s.places[0].driver.Check(ctx)
 }
 
 // nowMs is the present in the form of the _ms columns.

@@ -3,6 +3,7 @@ package content
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,6 +16,9 @@ import (
 // tooManyRetry is what a client with too many open uploads is told to wait.
 const tooManyRetry = time.Minute
 
+// putOffTime is after how long an upload that could not be removed is tried again.
+const putOffTime = time.Hour
+
 // Start begins an upload whose content is hashed with an algorithm while it arrives. TooMany when the account has too
 // many open ones, Unavailable when the store is away or full.
 func (s *Store) Start(ctx context.Context, o Owner, alg digest.Algorithm) (Upload, error) {
@@ -22,6 +26,9 @@ func (s *Store) Start(ctx context.Context, o Owner, alg digest.Algorithm) (Uploa
 		return Upload{}, problem.New(problem.Invalid, "the digest algorithm is not supported: use sha256 or sha512").WithCode("DIGEST_INVALID")
 	}
 	p := s.places[0]
+	if err := p.recognised(ctx); err != nil {
+		return Upload{}, err
+	}
 	session, err := p.driver.Start(ctx, uuid.NewString())
 	if err != nil {
 		return Upload{}, err
@@ -58,10 +65,13 @@ func (s *Store) makeFile(ctx context.Context, p *place, session Session) error {
 }
 
 func (s *Store) startTx(ctx context.Context, tx db.Tx, o Owner, p *place, session Session, alg digest.Algorithm) error {
-	// Credentials without account share account 0, so theirs are counted by actor.
+	// Credentials without account share account 0, so theirs are counted by actor. What expired or was discarded is no
+	// more the account's to finish, though its bytes may still wait to be removed.
+	now := s.clock()
 	var open int64
 	err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM upload
-		WHERE account_id = $1 AND ($1 <> 0 OR actor = $2) LIMIT $3) AS u`, o.AccountID, o.Actor, s.maxUploads).Scan(&open)
+		WHERE account_id = $1 AND ($1 <> 0 OR actor = $2) AND expires_ms > $4 AND COALESCE(holder, '') <> $5 LIMIT $3) AS u`,
+		o.AccountID, o.Actor, s.maxUploads, db.Millis(now), discarded).Scan(&open)
 	if err != nil {
 		return err
 	}
@@ -70,7 +80,6 @@ func (s *Store) startTx(ctx context.Context, tx db.Tx, o Owner, p *place, sessio
 		e.RetryAfter = tooManyRetry
 		return e
 	}
-	now := s.clock()
 	_, err = tx.Exec(ctx, `INSERT INTO upload (uuid, repo_id, account_id, actor, location_id, path, algorithm, store_state, created_ms, expires_ms)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		session.ID, o.RepositoryID, o.AccountID, o.Actor, p.id, session.Path, int64(alg), session.State, db.Millis(now), db.Millis(now.Add(uploadLifetime)))
@@ -125,7 +134,7 @@ func (s *Store) Cancel(ctx context.Context, o Owner, id string) error {
 		return uploadUnknown(id)
 	}
 	for range attempts {
-		h, err := s.load(ctx, o, id)
+		h, err := s.row(ctx, o, id)
 		if err != nil {
 			return err
 		}
@@ -138,40 +147,70 @@ func (s *Store) Cancel(ctx context.Context, o Owner, id string) error {
 }
 
 // Reap removes uploads that have expired, at most limit of them, and gives their number. An upload expires 48 hours
-// after its last byte.
+// after its last byte. One that cannot be removed stops no other: it is tried again in an hour. Those in a location that
+// is not configured wait until it is.
 func (s *Store) Reap(ctx context.Context, limit int) (int, error) {
-	due, err := s.due(ctx, limit)
-	if err != nil {
-		return 0, err
-	}
-	n := 0
-	for _, h := range due {
-		removed, err := s.remove(ctx, h.session, h.place, h.version)
-		if err != nil {
-			return n, err
+	n, failed := 0, 0
+	var first error
+	for n < limit && failed < limit {
+		due, err := s.due(ctx, limit-n)
+		if err != nil || len(due) == 0 {
+			return n, errors.Join(err, first)
 		}
-		if removed {
-			n++
+		before := n
+		for _, h := range due {
+			removed, err := s.remove(ctx, h.session, h.place, h.version)
+			if removed && err == nil {
+				n++
+			}
+			if err == nil {
+				continue
+			}
+			failed++
+			if first == nil {
+				first = fmt.Errorf("upload %s: %w", h.session.ID, err)
+			}
+			if err := s.putOff(ctx, h.session.ID); err != nil {
+				return n, errors.Join(first, err)
+			}
+		}
+		if n == before && first == nil {
+			return n, nil // others work on all of them
 		}
 	}
-	return n, nil
+	return n, first
 }
 
+// putOff has an upload that cannot be removed be tried again later.
+func (s *Store) putOff(ctx context.Context, id string) error {
+	return s.db.Soft(ctx, "put off upload", func(ctx context.Context, tx db.Tx) error {
+		now := s.clock()
+		_, err := tx.Exec(ctx, `UPDATE upload SET expires_ms = $2 WHERE uuid = $1 AND expires_ms <= $3`,
+			id, db.Millis(now.Add(putOffTime)), db.Millis(now))
+		return err
+	})
+}
+
+// due lists uploads that have expired, in configured locations.
 func (s *Store) due(ctx context.Context, limit int) ([]*held, error) {
-	rows, err := s.db.Query(ctx, `SELECT uuid, `+uploadColumns+` FROM upload WHERE expires_ms <= $1 ORDER BY expires_ms LIMIT $2`, s.nowMs(), limit)
+	list, width := inList(3, len(s.places))
+	args := []any{s.nowMs(), limit}
+	for i := range width {
+		args = append(args, s.places[min(i, len(s.places)-1)].id)
+	}
+	rows, err := s.db.Query(ctx, `SELECT uuid, `+uploadColumns+` FROM upload
+		WHERE expires_ms <= $1 AND location_id IN `+list+` ORDER BY expires_ms LIMIT $2`, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var list []*held
+	var found []*held
 	for rows.Next() {
 		h := &held{store: s}
 		if err := h.scan(rows, &h.session.ID); err != nil {
 			return nil, err
 		}
-		if h.place != nil {
-			list = append(list, h)
-		}
+		found = append(found, h)
 	}
-	return list, rows.Err()
+	return found, rows.Err()
 }

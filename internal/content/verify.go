@@ -24,6 +24,10 @@ type Stamped interface {
 const (
 	verifiedBytes = 2 << 20   // of memory for what was verified
 	heldBack      = 256 << 10 // bytes of a touched file that leave only after all of it was verified
+
+	provenAge   = time.Hour       // how long a second upload trusts that a file was read and found right
+	reviveAge   = 5 * time.Minute // how often a damaged object is read to see whether it is right again
+	readAtLeast = 16 << 20        // bytes a second that a disk must give
 )
 
 // verifier knows which files hold what their rows say.
@@ -34,7 +38,9 @@ const (
 // whomever, restored from a backup or written by another registry is trusted in the state in which this process has
 // hashed it. Objects without a stamp lie in stores that verify what they keep.
 type verifier struct {
-	known *aged.Cache[verifiedFile, struct{}]
+	known  *aged.Cache[verifiedFile, struct{}]
+	proven *aged.Cache[verifiedFile, struct{}] // read as a whole within provenAge
+	tried  *aged.Cache[verifiedFile, struct{}] // read in vain within reviveAge, in whatever state
 }
 
 type verifiedFile struct {
@@ -44,8 +50,11 @@ type verifiedFile struct {
 }
 
 func newVerifier(clock func() time.Time) verifier {
-	return verifier{known: aged.NewWeighed(aged.Options{Age: aged.Forever, Clock: clock}, verifiedBytes,
-		func(f verifiedFile, _ struct{}) int { return 300 + len(f.path) })}
+	kept := func(age time.Duration) *aged.Cache[verifiedFile, struct{}] {
+		return aged.NewWeighed(aged.Options{Age: age, Clock: clock}, verifiedBytes,
+			func(f verifiedFile, _ struct{}) int { return 300 + len(f.path) })
+	}
+	return verifier{known: kept(aged.Forever), proven: kept(provenAge), tried: kept(reviveAge)}
 }
 
 // file names the state of an object's file. false when it has none.
@@ -70,13 +79,24 @@ func (v verifier) trusts(p *place, b Blob, o Object) bool {
 func (v verifier) remember(p *place, b Blob, o Object) {
 	if file, ok := v.file(p, b, o); ok && b.Size > smallBlob {
 		v.known.Keep(file, struct{}{})
+		v.proven.Keep(file, struct{}{})
 	}
 }
 
-// verify reads an object as a whole. Those who ask at the same time share one reading.
-func (s *Store) verify(ctx context.Context, p *place, b Blob, o Object) error {
+// prove reads an object as a whole, untouched or not, unless that was done within provenAge; writing it counts. A disk
+// may change what nobody touched.
+func (s *Store) prove(ctx context.Context, p *place, b Blob, o Object) error {
+	young := s.clock().Add(-provenAge).UnixMilli()
+	if s.verified.trusts(p, b, o) && b.Object.Published > young {
+		return nil
+	}
+	return s.verify(ctx, p, b, o, s.verified.proven)
+}
+
+// verify reads an object as a whole, unless the cache has it. Those who ask at the same time share one reading.
+func (s *Store) verify(ctx context.Context, p *place, b Blob, o Object, known *aged.Cache[verifiedFile, struct{}]) error {
 	file, _ := s.verified.file(p, b, o)
-	_, err := s.verified.known.Get(ctx, file, func(ctx context.Context) (struct{}, error) {
+	_, err := known.Get(ctx, file, func(ctx context.Context) (struct{}, error) {
 		whole := s.checking(ctx, p, b, o)
 		if _, err := io.Copy(io.Discard, struct{ io.Reader }{whole}); err != nil {
 			return struct{}{}, err
@@ -118,8 +138,11 @@ func (c *checked) Read(p []byte) (int, error) {
 		n, err := c.Object.Read(p[:min(int64(len(p)), free)])
 		c.sum.Write(p[:n])
 		c.left -= int64(n)
-		if err == io.EOF && c.left > 0 {
+		switch {
+		case err == io.EOF && c.left > 0:
 			err = c.damaged()
+		case err != nil:
+			err = c.unreadable(err)
 		}
 		c.err = err
 		return n, err
@@ -143,7 +166,7 @@ func (c *checked) finish() ([]byte, error) {
 	if _, err := io.ReadFull(c.Object, last); ended(err) {
 		return nil, c.damaged()
 	} else if err != nil {
-		return nil, err
+		return nil, c.unreadable(err)
 	}
 	c.left = 0
 	c.sum.Write(last)
@@ -159,6 +182,13 @@ func (c *checked) damaged() error {
 	ctx, cancel := detached(c.ctx, saveTimeout)
 	defer cancel()
 	return c.store.refuse(ctx, c.place, c.blob, otherBytes)
+}
+
+// unreadable is for an error of the disk.
+func (c *checked) unreadable(err error) error {
+	ctx, cancel := detached(c.ctx, readTime(c.blob.Size))
+	defer cancel()
+	return c.store.unreadable(ctx, c.place, c.blob, err)
 }
 
 // Seek is not for an object that is verified on its way: see Store.OpenPart.

@@ -195,7 +195,7 @@ func (r *rule) count(text string) (err error) {
 }
 
 // File names a call of the blob store's file system by what it is about: upload (what is not published yet), object,
-// folder (of objects), check (the probe of the health page) or root.
+// folder (of objects), check (the probe of the health page), marker (the name that the root bears) or root.
 func File(operation, name string) string {
 	parent := filepath.Base(filepath.Dir(name))
 	above := filepath.Base(filepath.Dir(filepath.Dir(name)))
@@ -203,6 +203,8 @@ func File(operation, name string) string {
 	switch {
 	case strings.HasPrefix(filepath.Base(name), ".check-"):
 		what = "check"
+	case strings.HasPrefix(filepath.Base(name), ".longshore-location"):
+		what = "marker"
 	case parent == "uploads":
 		what = "upload"
 	case algorithm(parent):

@@ -114,12 +114,13 @@ func TestKillEndsTheProcessAndTheRecordSaysWhere(t *testing.T) {
 
 func TestFileNamesWhatACallIsAbout(t *testing.T) {
 	for name, want := range map[string]string{
-		"/d/storage/uploads/1-2-3":      "fs/sync-upload",
-		"/d/storage/uploads/.check-1":   "fs/sync-check",
-		"/d/storage/sha256/ab/abcd.1-2": "fs/sync-object",
-		"/d/storage/sha256/ab":          "fs/sync-folder",
-		"/d/storage/sha256":             "fs/sync-root",
-		"/d/storage":                    "fs/sync-root",
+		"/d/storage/uploads/1-2-3":         "fs/sync-upload",
+		"/d/storage/uploads/.check-1":      "fs/sync-check",
+		"/d/storage/sha256/ab/abcd.1-2":    "fs/sync-object",
+		"/d/storage/sha256/ab":             "fs/sync-folder",
+		"/d/storage/.longshore-location.1": "fs/sync-marker",
+		"/d/storage/sha256":                "fs/sync-root",
+		"/d/storage":                       "fs/sync-root",
 	} {
 		if got := File("sync", name); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)

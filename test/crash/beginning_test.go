@@ -48,6 +48,7 @@ func starts() []point {
 	for _, some := range [][]point{
 		moments("obtain-a-service-key", 0, 1), around("mkdir-root", 0, 1), around("opendir-root", 0, 1), around("syncdir-root", 0, 1),
 		moments("register-storage-location", 0, 1),
+		around("create-marker", 0, 1), around("writeat-marker", 0, 1), around("sync-marker", 0, 1), around("rename-marker", 0, 1),
 	} {
 		list = append(list, some...)
 	}

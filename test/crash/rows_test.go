@@ -48,7 +48,7 @@ func (r *rows) faults(ctx context.Context) ([]string, error) {
 	return list, nil
 }
 
-// orphans are files that no row leads to. An object that no row names yet belongs to the upload whose name it bears.
+// orphans are files that no row leads to, but for what names the folder. An object that no row names yet belongs to the upload whose name it bears.
 func (r *rows) orphans(ctx context.Context) ([]string, error) {
 	known, err := r.strings(ctx, `SELECT path FROM blob_object UNION SELECT path FROM upload`)
 	if err != nil {
@@ -65,7 +65,7 @@ func (r *rows) orphans(ctx context.Context) ([]string, error) {
 		}
 		path, _ := filepath.Rel(r.storage, name)
 		_, upload, _ := strings.Cut(filepath.Base(path), ".")
-		if !named[path] && !(strings.HasPrefix(path, "sha") && named["uploads/"+upload]) {
+		if !named[path] && !strings.HasPrefix(path, ".longshore-location") && !(strings.HasPrefix(path, "sha") && named["uploads/"+upload]) {
 			list = append(list, "no row leads to the file "+path)
 		}
 		return nil

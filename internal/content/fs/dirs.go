@@ -6,7 +6,32 @@ import (
 	"path"
 	"path/filepath"
 	"sync"
+	"syscall"
 )
+
+// MakeFolder makes a folder and the parents it lacks, durably from the top down: each name is synced into its parent before
+// anything is made below it.
+func MakeFolder(system FileSystem, name string) error {
+	info, err := system.Stat(name)
+	if err == nil && !info.IsDir() {
+		return &fs.PathError{Op: "mkdir", Path: name, Err: syscall.ENOTDIR}
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	parent := filepath.Dir(name)
+	if err := MakeFolder(system, parent); err != nil {
+		return err
+	}
+	if err := system.Mkdir(name); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	dir, err := system.OpenDir(parent)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
 
 // dirs keeps the folders that objects were published to open, at most 256 for each digest algorithm, so that a
 // publication syncs its folder without opening it.

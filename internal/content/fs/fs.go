@@ -65,7 +65,7 @@ func New(o Options) (*Driver, error) {
 		d.epoch = bootID()
 	}
 	d.dirs = dirs{driver: d, open: map[string]Dir{}}
-	if err := d.makeRoot(root); err != nil {
+	if err := MakeFolder(d.system, root); err != nil {
 		return nil, problem.Wrap(err, problem.Invalid, "the storage folder %s cannot be made: %v", root, err)
 	}
 	for _, name := range []string{uploads, "sha256", "sha512"} {
@@ -77,29 +77,6 @@ func New(o Options) (*Driver, error) {
 		return nil, err
 	}
 	return d, nil
-}
-
-// makeRoot makes a folder and the parents it lacks, durably from the top down.
-func (d *Driver) makeRoot(name string) error {
-	info, err := d.system.Stat(name)
-	if err == nil && !info.IsDir() {
-		return &fs.PathError{Op: "mkdir", Path: name, Err: syscall.ENOTDIR}
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	parent := filepath.Dir(name)
-	if err := d.makeRoot(parent); err != nil {
-		return err
-	}
-	if err := d.system.Mkdir(name); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	dir, err := d.system.OpenDir(parent)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // bootID names the time since the system was started; where the system does not say, since the process was.

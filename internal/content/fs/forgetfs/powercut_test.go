@@ -103,7 +103,9 @@ func play(t *testing.T, seed int, skip string) []string {
 			m.step()
 		}
 		m.cut()
-		m.boot()
+		if !m.boot() {
+			break
+		}
 		m.check()
 	}
 	if err := m.db.Close(); err != nil {
@@ -165,7 +167,8 @@ func (m *machine) read() map[string][]byte {
 	return files
 }
 
-func (m *machine) boot() {
+// boot starts the store; false when it does not know its folder any more, which is a fault.
+func (m *machine) boot() bool {
 	m.t.Helper()
 	m.left.Store(1 << 40)
 	options := dbtest.Options("sqlite:///" + m.file)
@@ -180,12 +183,14 @@ func (m *machine) boot() {
 	}
 	m.store, err = content.NewStore(m.t.Context(), content.Options{DB: m.db, Locations: []content.Location{{Name: "default", Driver: driver}}})
 	if err != nil {
-		m.t.Fatal(err)
+		m.fault("the store does not start: %v", err)
+		return false
 	}
 	// The system's boot id does not change here as it does when the power is back.
 	if _, err := m.db.Exec(m.t.Context(), `UPDATE upload SET boot = 'before the cut'`); err != nil {
 		m.t.Fatal(err)
 	}
+	return true
 }
 
 // cut takes the disk back to what is durable, and the database to its last hard commit, or leaves it what it has.
