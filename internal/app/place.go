@@ -9,6 +9,7 @@ import (
 
 	"github.com/longshore-registry/longshore/internal/audit"
 	"github.com/longshore-registry/longshore/internal/config"
+	blobfiles "github.com/longshore-registry/longshore/internal/content/fs"
 	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/identity"
 	"github.com/longshore-registry/longshore/internal/problem"
@@ -43,9 +44,9 @@ func (l place) load(p Program) (*installation, error) {
 	return &installation{config: c, report: report, data: data, log: newLogger(p.Stderr, c.Observability.LogLevel), seams: seams}, err
 }
 
-// prepare makes the data folder and fills in the keys and the storage location that the configuration leaves out.
+// prepare makes the data folder, so that its name is on disk before anything is acknowledged that lies in it, and fills in the keys and the storage location that the configuration leaves out.
 func (i *installation) prepare() error {
-	if err := os.MkdirAll(i.data, 0o700); err != nil {
+	if err := blobfiles.MakeFolder(private{i.seams.fileSystem()}, i.data); err != nil {
 		return problem.Wrap(err, problem.Unavailable, "the data folder cannot be made: choose another with --data")
 	}
 	if err := fillKeys(&i.config.Keys, i.data); err != nil {
@@ -56,6 +57,12 @@ func (i *installation) prepare() error {
 	}
 	return nil
 }
+
+// private makes folders that only this program's user may enter.
+type private struct{ blobfiles.FileSystem }
+
+// Mkdir makes a folder.
+func (private) Mkdir(name string) error { return os.Mkdir(name, 0o700) }
 
 // openDatabase opens the configured database, or the embedded one in the data folder. beside lets a command work
 // next to a running server.

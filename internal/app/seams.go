@@ -27,6 +27,13 @@ func (s seams) now() time.Time {
 	return s.clock()
 }
 
+func (s seams) fileSystem() blobfiles.FileSystem {
+	if s.files == nil {
+		return blobfiles.OS{}
+	}
+	return s.files
+}
+
 func (s seams) handler(h http.Handler) http.Handler {
 	if s.answers == nil {
 		return h
