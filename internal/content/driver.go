@@ -103,6 +103,9 @@ type Files interface {
 	// Sweep removes what a process that died while it adopted an upload has left: all files of the upload, but that of
 	// s, whose generation is below the given one.
 	Sweep(ctx context.Context, s Session, generation int64) error
+	// Reclaim brings back an upload whose file has become an object already, so that it is resumed like any other. No row
+	// names that object, and none ever will. d is the digest it was published with; zero when that is not known. ErrLost.
+	Reclaim(ctx context.Context, s Session, d digest.Digest) error
 	// Mark gives the location a name, durably, in place of one it has.
 	Mark(ctx context.Context, name string) error
 	// Marker gives the name; empty when it has none, or is not there at all.

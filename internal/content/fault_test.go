@@ -228,6 +228,57 @@ func TestCrashBetweenPublicationAndCommit(t *testing.T) {
 	})
 }
 
+// TestTheLastChunkIsSentAgainAfterAFailedCommit has the file under its final name while the row only knows of the bytes
+// before.
+func TestTheLastChunkIsSentAgainAfterAFailedCommit(t *testing.T) {
+	eachFiles(t, func(t *testing.T, e *env) {
+		for claim, again := range map[string]func(s *content.Store, id string, data []byte){
+			"with the PUT": func(s *content.Store, id string, data []byte) {
+				e.finish(s, alice, id, ranged(100, data[100:]), sha256Of(data))
+			},
+			"in parts": func(s *content.Store, id string, data []byte) {
+				e.append(s, alice, id, ranged(100, data[100:200]))
+				e.wantKept(s, alice, id, 200)
+				e.finish(s, alice, id, ranged(200, data[200:]), sha256Of(data))
+			},
+		} {
+			t.Run(claim, func(t *testing.T) {
+				e := e.on(t)
+				data := random(uint64(len(claim)), 5000)
+				first := e.store()
+				id := e.start(first, alice)
+				e.append(first, alice, id, appending(data[:100]))
+				if err := first.PublishOnly(t.Context(), alice, id, appending(data[100:]), sha256Of(data)); err != nil {
+					t.Fatal(err)
+				}
+				s := e.store()
+				again(s, id, data)
+				e.wantBlob(s, alice.RepositoryID, sha256Of(data), data)
+			})
+		}
+		e.wantLeft(2, 0)
+	})
+}
+
+// TestAFileIsNotTakenBackFromACommit has a request go on with an upload while the one before has published its file and
+// not committed yet: one of them makes the blob.
+func TestAFileIsNotTakenBackFromACommit(t *testing.T) {
+	eachFiles(t, func(t *testing.T, e *env) {
+		data := random(1, 5000)
+		first, second := e.store(), e.store()
+		id := e.start(first, alice)
+		e.append(first, alice, id, appending(data[:100]))
+		_, err := first.FinishWith(t.Context(), alice, id, appending(data[100:]), sha256Of(data), func() {
+			e.append(second, alice, id, ranged(100, data[100:200]))
+		})
+		wantCode(t, "the commit after another request went on", err, problem.RangeInvalid, "BLOB_UPLOAD_INVALID")
+		e.wantUnknownBlob(second, alice.RepositoryID, sha256Of(data))
+		e.finish(second, alice, id, ranged(200, data[200:]), sha256Of(data))
+		e.wantBlob(second, alice.RepositoryID, sha256Of(data), data)
+		e.wantLeft(1, 0)
+	})
+}
+
 func TestFailedRemovalIsLeftToReap(t *testing.T) {
 	each(t, func(t *testing.T, e *env) {
 		var broken atomic.Bool

@@ -24,6 +24,7 @@ func (s *Store) Finish(ctx context.Context, o Owner, id string, c Chunk, want di
 		return s.repeated(ctx, o, want, err)
 	}
 	defer h.letGo(ctx)
+	h.want = want
 	if h.session.Size == 0 && h.algorithm != want.Algorithm() {
 		h.algorithm = want.Algorithm()
 		h.sum = h.algorithm.New()

@@ -34,7 +34,8 @@ type held struct {
 	taken     bool // the row names this store as the holder
 	left      bool // it named a process that did not let go
 
-	sum     hash.Hash // ahead of hashState while a body is read
+	want    digest.Digest // that the client named; zero before
+	sum     hash.Hash     // ahead of hashState while a body is read
 	savedAt time.Time
 }
 

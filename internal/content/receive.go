@@ -2,8 +2,10 @@ package content
 
 import (
 	"context"
+	"errors"
 	"io"
 
+	"github.com/longshore-registry/longshore/internal/db"
 	"github.com/longshore-registry/longshore/internal/problem"
 )
 
@@ -65,7 +67,7 @@ func (h *held) receive(ctx context.Context, c Chunk) (Writer, error) {
 		if n > 0 {
 			if w == nil {
 				var err error // what has arrived is written though the client may have gone
-				if w, err = h.place.driver.Resume(context.WithoutCancel(ctx), h.session); err != nil {
+				if w, err = h.resume(context.WithoutCancel(ctx)); err != nil {
 					return nil, err
 				}
 			}
@@ -89,6 +91,37 @@ func (h *held) receive(ctx context.Context, c Chunk) (Writer, error) {
 		}
 		lent.fit(n == len(buf))
 	}
+}
+
+// resume opens the upload to write. A request whose commit failed, or a process that died before it, has left the file
+// under its final name: it is taken back, once it is sure that no row leads to it.
+func (h *held) resume(ctx context.Context) (Writer, error) {
+	w, err := h.place.driver.Resume(ctx, h.session)
+	if files := h.place.files; files != nil && errors.Is(err, ErrLost) && h.session.Size > 0 {
+		if err := h.place.recognised(ctx); err != nil {
+			return nil, err
+		}
+		if err := h.fence(ctx); err != nil {
+			return nil, err
+		}
+		if err := files.Reclaim(ctx, h.session, h.want); err != nil {
+			return nil, err
+		}
+		w, err = h.place.driver.Resume(ctx, h.session)
+	}
+	return w, err
+}
+
+// fence makes sure, for good, that no commit at an earlier version of the row took place: not even one that failed here
+// and that a power cut would bring back. errFenced when one did.
+func (h *held) fence(ctx context.Context) error {
+	err := h.store.db.Hard(ctx, "take upload back", func(ctx context.Context, tx db.Tx) error {
+		return h.changeTx(ctx, tx, `received = received`)
+	})
+	if err == nil {
+		h.version++
+	}
+	return err
 }
 
 // fill reads until the buffer is full, the body ends, or a checkpoint is due.

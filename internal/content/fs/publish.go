@@ -73,6 +73,38 @@ func (d *Driver) rename(s content.Session, final string) (File, error) {
 	return f, d.system.Rename(from, to)
 }
 
+// Reclaim undoes the rename. It is not synced: after a power cut the file may be where Reclaim found it.
+func (d *Driver) Reclaim(ctx context.Context, s content.Session, dg digest.Digest) error {
+	to, err := d.file(s.Path)
+	if err != nil {
+		return err
+	}
+	if _, err := d.system.Stat(to); !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(content.ErrLost, err) // it is there, so this is not what it lacks
+	}
+	if !dg.IsZero() {
+		from, err := d.file(objectPath(s, dg))
+		if err != nil {
+			return err
+		}
+		if err := d.system.Rename(from, to); !errors.Is(err, fs.ErrNotExist) {
+			return d.explain(err)
+		}
+	}
+	found, err := d.search(ctx, path.Base(s.Path))
+	if err != nil {
+		return err
+	}
+	for _, p := range found {
+		from, err := d.file(p)
+		if err != nil {
+			return err
+		}
+		return d.explain(lost(d.system.Rename(from, to)))
+	}
+	return fmt.Errorf("%w: it was not published either", content.ErrLost)
+}
+
 // Abandon removes the upload's file, or the object it became. Where the file is missing and nobody knows under which
 // digest it was published, which takes a process that died between the rename and the commit, the folders are searched.
 func (d *Driver) Abandon(ctx context.Context, s content.Session) error {
