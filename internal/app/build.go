@@ -83,7 +83,7 @@ func (i *installation) build(ctx context.Context, stop context.CancelFunc) (_ *p
 	if err = s.db.Migrate(ctx); err != nil {
 		return nil, err
 	}
-	if s.log, err = i.openLog(ctx, s.db); err != nil {
+	if s.log, err = i.openLog(ctx, s.db, spoolReserve); err != nil {
 		return nil, err
 	}
 	for _, step := range []func(context.Context, *parts) error{i.buildPeople, i.buildContent, i.buildServers} {

@@ -131,7 +131,7 @@ func (l place) withInstallation(ctx context.Context, p Program, do func(*install
 			return err
 		}
 	}
-	if s.log, err = i.openLog(ctx, s.db); err != nil {
+	if s.log, err = i.openLog(ctx, s.db, 0); err != nil {
 		return err
 	}
 	if s.identity, err = identity.NewService(i.identityOptions(s.db, s.log)); err != nil {
@@ -140,14 +140,18 @@ func (l place) withInstallation(ctx context.Context, p Program, do func(*install
 	return do(i, s)
 }
 
-// openLog opens the action log. Its spools lie in the data folder, one for each process.
-func (i *installation) openLog(ctx context.Context, database *db.DB) (*audit.Log, error) {
+// spoolReserve is set aside on the data folder's disk, so that pulls can be recorded when it is full.
+const spoolReserve = 64 << 20
+
+// openLog opens the action log. Its spools lie in the data folder, one for each process. reserve is how much room on the
+// disk is set aside for it.
+func (i *installation) openLog(ctx context.Context, database *db.DB, reserve int64) (*audit.Log, error) {
 	c := i.config.ActionLog
 	return audit.Open(ctx, audit.Options{
 		DB: database, Dir: filepath.Join(i.data, "audit"), Retention: c.Retention, DropPulls: c.PullsWithout || c.AllWithout,
 		DropNotes: c.AllWithout, Silent: c.Silent, SilentPulls: c.SilentPulls, MaxPages: c.MaxPages, CountPulls: i.config.Tags.CountPulls,
 		ReadOnly: i.config.Server.ReadOnly, Clock: i.seams.now, Log: i.log,
-		SpoolBytes: i.seams.spoolBytes, SpoolCall: i.seams.spool,
+		SpoolBytes: i.seams.spoolBytes, SpoolReserve: reserve, SpoolCall: i.seams.spool,
 	})
 }
 

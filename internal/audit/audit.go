@@ -26,11 +26,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/longshore-registry/longshore/internal/audit/spool"
+	blobfiles "github.com/longshore-registry/longshore/internal/content/fs"
 	"github.com/longshore-registry/longshore/internal/db"
 )
 
@@ -49,6 +51,9 @@ type Options struct {
 	Retention time.Duration
 	// SpoolBytes bounds what waits for the database; 0 for 1 GiB.
 	SpoolBytes int64
+	// SpoolReserve is room on the disk, in bytes, that is set aside for when the disk is full; 0 for none. At most half of
+	// SpoolBytes counts.
+	SpoolReserve int64
 	// DropPulls lets pulls go unrecorded when the spool is full (ALLOW_PULLS_WITHOUT_STRICT_LOGGING); else they are
 	// refused.
 	DropPulls bool
@@ -69,6 +74,9 @@ type Options struct {
 
 	// SpoolCall is told of every step of the spool; see spool.Options.Call.
 	SpoolCall func(step string, do func() error) error
+
+	// allocate is the spool's.
+	allocate func(f *os.File, n int64) error
 
 	storeEvery time.Duration // how long written pulls gather for a batch; 0 for 1 s
 	gather     time.Duration // the spool's
@@ -132,14 +140,26 @@ func (l *Log) openSpool() error {
 	o := spool.Options{
 		Dir: l.options.Dir, Budget: budget, Segment: min(4<<20, l.options.SpoolBytes/8), Gather: l.options.gather,
 		Clock: l.options.Clock, Log: l.options.Log, Call: l.options.SpoolCall,
+		Reserve: min(l.options.SpoolReserve, l.options.SpoolBytes/2), Free: spareSpace, Allocate: l.options.allocate,
+	}
+	found, err := spool.Adopt(o) // first: on a full disk the room that a killed process had set aside is needed
+	if err != nil {
+		return err
 	}
 	own, err := spool.Open(o)
 	if err != nil {
+		for _, f := range found {
+			err = errors.Join(err, f.Leave())
+		}
 		return fmt.Errorf("open the action log: %w", err)
 	}
 	l.pulls = &pulls{options: o, own: own, sources: []*source{{files: own}}}
-	return l.adopt()
+	l.takeOver(found)
+	return nil
 }
+
+// spareSpace is how much of a folder's disk the blob store would still take.
+func spareSpace(folder string) (int64, error) { return blobfiles.Spare(blobfiles.OS{}, folder) }
 
 // Close stores what can be stored until ctx ends, writes the rest into the spool, where the next process finds it, and
 // ends the goroutines. Afterwards Pulled refuses; lists and RecordTx work as long as the database does. A second call

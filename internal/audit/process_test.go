@@ -3,10 +3,14 @@ package audit
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,9 +23,17 @@ const (
 	childEnv = "LONGSHORE_AUDIT_TEST_URI"
 	dirEnv   = "LONGSHORE_AUDIT_TEST_DIR"
 	fromEnv  = "LONGSHORE_AUDIT_TEST_FROM"
+	fullEnv  = "LONGSHORE_AUDIT_TEST_FULL"
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(fullEnv) != "" {
+		if err := childFull(os.Getenv(childEnv)); err != nil {
+			fmt.Println("error", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if uri := os.Getenv(childEnv); uri != "" {
 		childPulls(uri)
 		return
@@ -141,4 +153,97 @@ func numbers(t *testing.T, l *Log) map[int]int {
 		found[n]++
 	}
 	return found
+}
+
+// childFull records pulls into a spool whose disk is full: first while the database is away, as many as the reserve
+// has room for and memory has not, then while it is there, several times as many.
+func childFull(uri string) error {
+	const away, there = 20_000, 120_000 // of 230 bytes
+	ctx := context.Background()
+	var gone atomic.Bool
+	o := dbtest.Options(uri)
+	o.Watch = func(transaction string, m db.Moment) error {
+		if gone.Load() && transaction == "store pulls" {
+			return errAway
+		}
+		return nil
+	}
+	d, err := db.Open(ctx, o)
+	if err != nil {
+		return err
+	}
+	l, err := Open(ctx, Options{
+		DB: d, Dir: os.Getenv(dirEnv), Clock: time.Now, Log: slog.New(slog.NewTextHandler(os.Stdout, nil)), SpoolReserve: 16 << 20, storeEvery: 10 * time.Millisecond,
+	})
+	if err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(30 * time.Second); l.Stats().SpoolReserve < 16<<20; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%d bytes are set aside", l.Stats().SpoolReserve)
+		}
+	}
+	if err := fillDisk(filepath.Join(os.Getenv(dirEnv), "ballast")); err != nil {
+		return err
+	}
+	gone.Store(true)
+	for n := range away + there {
+		gone.Store(n < away)
+		if err := l.Pulled(benchEntry); err != nil {
+			return fmt.Errorf("pull %d: %w", n, err)
+		}
+		if n%1000 != 0 {
+			continue
+		}
+		// A thousand at once is more than a registry does in the 20 ms that its goroutine takes.
+		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+			err := l.pulls.own.Write()
+			if err == nil && (n < away || l.Stats().Stored+away > uint64(n)) {
+				break
+			}
+			if time.Now().After(deadline) {
+				return fmt.Errorf("pull %d: %w, %+v", n, err, l.Stats())
+			}
+		}
+	}
+	if err := l.Close(ctx); err != nil {
+		return err
+	}
+	if s := l.Stats(); s.Stored != away+there || s.Refused+s.Dropped+s.Damaged > 0 {
+		return fmt.Errorf("%+v", s)
+	}
+	return d.Close()
+}
+
+// fillDisk writes until no byte is left.
+func fillDisk(name string) error {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for size := 1 << 20; size > 0; size /= 2 {
+		for err = nil; err == nil; {
+			_, err = f.Write(make([]byte, size))
+		}
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		return err
+	}
+	return nil
+}
+
+// TestPullsGoOnWhenTheDiskIsFull has a data disk without a byte left, beside a database on another one.
+func TestPullsGoOnWhenTheDiskIsFull(t *testing.T) {
+	dir := t.TempDir()
+	if out, err := exec.Command("unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", dir).CombinedOutput(); err != nil {
+		t.Skipf("no file system can be mounted in a namespace here: %v %s", err, out)
+	}
+	uri := dbtest.URI(t, dbtest.SQLite)
+	check(t, dbtest.OpenURI(t, uri).Close())
+	cmd := exec.Command("unshare", "-rm", "sh", "-c", `mount -t tmpfs -o size=40m tmpfs "$0" && exec "$@"`, dir, os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"="+uri, dirEnv+"="+dir, fullEnv+"=1")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
 }

@@ -30,6 +30,7 @@ type files interface {
 	Begun() time.Time
 	Read(from spool.Position, records int) (spool.Batch, error)
 	Release(before spool.Position) error
+	SetAside(segment int64) (file string, lost int64, err error)
 	Remove() error
 	Leave() error
 }
@@ -46,10 +47,11 @@ func (p *pulls) ids() (all []string) {
 
 // source is a spool and how far it is in the database.
 type source struct {
-	files  files
-	at     spool.Position
-	loaded bool // at is what the database says
-	silent bool // its position may have been forgotten, so that what it counts may have been counted
+	files   files
+	at      spool.Position
+	loaded  bool // at is what the database says
+	trouble trouble
+	silent  bool // its position may have been forgotten, so that what it counts may have been counted
 }
 
 // Pulled records a pull, or something else that must not wait and whose entry may be lost with the process's last 100 ms.

@@ -66,14 +66,19 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// adopt takes over the spools of processes that are gone. They are older than our own and are emptied first.
+// adopt looks for the spools of processes that are gone.
 func (l *Log) adopt() error {
 	found, err := spool.Adopt(l.pulls.options)
-	if err != nil {
-		return err
+	if err == nil {
+		l.takeOver(found)
 	}
+	return err
+}
+
+// takeOver has spools of processes that are gone stored. They are older than our own and are emptied first.
+func (l *Log) takeOver(found []*spool.Files) {
 	if len(found) == 0 {
-		return nil
+		return
 	}
 	l.pulls.mu.Lock()
 	defer l.pulls.mu.Unlock()
@@ -84,7 +89,6 @@ func (l *Log) adopt() error {
 		own++
 	}
 	l.pulls.own.Nudge()
-	return nil
 }
 
 // drain stores all that is written in the spools. Those of other processes are removed when they are empty.
@@ -99,16 +103,26 @@ func (l *Log) drain(ctx context.Context) error {
 	if len(p.sources) == 0 {
 		return problem.Wrap(spool.ErrClosed, problem.Unavailable, "the action log is closed")
 	}
-	for len(p.sources) > 1 {
-		if err := l.empty(ctx, p.sources[0]); err != nil {
-			return err
+	var left []*source
+	var broken []error // of single spools
+	own := p.sources[len(p.sources)-1]
+	for i, s := range p.sources {
+		err := l.empty(ctx, s)
+		if err == nil && s != own {
+			if err = l.remove(ctx, s); err == nil {
+				continue
+			}
 		}
-		if err := l.remove(ctx, p.sources[0]); err != nil {
-			return err
+		left = append(left, s)
+		if fault := (&spoolFault{}); errors.As(err, &fault) {
+			broken = append(broken, err)
+		} else if err != nil { // the others would meet it, too
+			p.sources = append(left, p.sources[i+1:]...)
+			return errors.Join(append(broken, err)...)
 		}
-		p.sources = p.sources[1:]
 	}
-	return l.empty(ctx, p.sources[0])
+	p.sources = left
+	return errors.Join(broken...)
 }
 
 // leave empties the spools a last time and gives them up: removed if empty, else for the next process.
@@ -136,7 +150,7 @@ func (l *Log) leave(ctx context.Context) error {
 // two would have it stored once more.
 func (l *Log) remove(ctx context.Context, s *source) error {
 	if err := s.files.Remove(); err != nil {
-		return err
+		return &spoolFault{err}
 	}
 	return l.db.Soft(ctx, "forget a spool", func(ctx context.Context, tx db.Tx) error {
 		_, err := tx.Exec(ctx, "DELETE FROM audit_spool WHERE id = $1", s.files.ID())
@@ -164,21 +178,26 @@ func (l *Log) empty(ctx context.Context, s *source) (err error) {
 		s.at, s.loaded = at, true
 		s.silent = !known && l.options.Clock().Sub(s.files.Begun()) > spoolKept
 	}
+	var kept error // what is stored and could not be deleted
 	for {
 		batch, err := s.files.Read(s.at, batchRows)
 		if err != nil {
-			return err
+			if err := l.unreadable(s, err); err != nil {
+				return err
+			}
+			continue
 		}
+		s.trouble = trouble{}
 		if batch.Next == s.at {
 			l.counts.oldest.Store(0)
-			return nil
+			return kept
 		}
 		if err := l.storeBatch(ctx, s, batch); err != nil {
 			return err
 		}
 		s.at = batch.Next
 		if err := s.files.Release(s.at); err != nil {
-			return err
+			kept = &spoolFault{err}
 		}
 	}
 }

@@ -31,6 +31,8 @@ func auditFigures(namespace string, stats func() audit.Stats) []prometheus.Colle
 		counter("late", "Entries that reached the database after their month was removed.", func(s audit.Stats) uint64 { return s.Late }),
 		counter("uncounted", "Pushes, and pulls that are not recorded, missing in the counts of repositories and tags.", func(s audit.Stats) uint64 { return s.Uncounted }),
 		counter("damaged_bytes", "Bytes of spools that could not be read.", func(s audit.Stats) uint64 { return s.Damaged }),
+		counter("damaged_files", "Files of spools that could not be read and were set aside.", func(s audit.Stats) uint64 { return s.SetAside }),
+		gauge("spool_reserve_bytes", "Room on the disk that is set aside for when the disk is full, not used yet.", func(s audit.Stats) float64 { return float64(s.SpoolReserve) }),
 		gauge("spool_bytes", "What the spools hold on disk and in memory.", func(s audit.Stats) float64 { return float64(s.SpoolBytes) }),
 		gauge("spool_limit_bytes", "What the spools may hold.", func(s audit.Stats) float64 { return float64(s.SpoolLimit) }),
 		gauge("lag_seconds", "Age of the oldest entry that waits in the spool.", func(s audit.Stats) float64 { return s.Lag.Seconds() }),

@@ -29,6 +29,8 @@ type Files struct {
 	lock   *os.File
 	budget *Budget
 	call   func(step string, do func() error) error
+	// reserve takes what is released; nil for spools that are not written to.
+	reserve *reserve
 
 	mu       sync.Mutex
 	segments []segment // ascending
@@ -126,6 +128,10 @@ func adopt(o Options, id string) (*Files, error) {
 		return nil, errors.Join(err, f.lock.Close())
 	}
 	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), reserveSuffix) { // room that nobody will use
+			_ = os.Remove(filepath.Join(f.path, e.Name()))
+			continue
+		}
 		number, ok := segmentNumber(e.Name())
 		info, err := e.Info()
 		if !ok || err != nil {
@@ -166,7 +172,7 @@ func (f *Files) Release(before Position) error {
 	defer f.mu.Unlock()
 	for len(f.segments) > 0 && f.segments[0].number < before.Segment {
 		first := f.segments[0]
-		err := f.call("remove-segment", func() error { return os.Remove(f.segmentName(first.number)) })
+		err := f.call("remove-segment", func() error { return f.discard(first) })
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("delete a segment of the spool: %w", err)
 		}
@@ -174,6 +180,37 @@ func (f *Files) Release(before Position) error {
 		f.segments = f.segments[1:]
 	}
 	return nil
+}
+
+func (f *Files) discard(s segment) error {
+	if name := f.segmentName(s.number); !f.reserve.giveBack(name, s.size) {
+		return os.Remove(name)
+	}
+	return nil
+}
+
+// SetAside takes a segment out of the spool that cannot be read, and moves its file out of the spool's folder, which
+// goes some day. It gives the file's new name, empty if there is no file any more, and the segment's bytes. After an
+// error the segment is out of the spool nonetheless, and where it was.
+func (f *Files) SetAside(number int64) (file string, lost int64, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := slices.IndexFunc(f.segments, func(s segment) bool { return s.number == number })
+	if i < 0 {
+		return "", 0, nil
+	}
+	lost = f.segments[i].size
+	f.budget.used.Add(-lost)
+	f.segments = slices.Delete(f.segments, i, i+1)
+	name := f.segmentName(number)
+	file = f.path + "-" + filepath.Base(name) + ".damaged"
+	switch err := os.Rename(name, file); {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", lost, nil
+	case err != nil:
+		return name, lost, err
+	}
+	return file, lost, nil
 }
 
 // Remove deletes the spool and gives up its lock. One that is appended to must be closed before.
@@ -190,11 +227,16 @@ func (f *Files) Remove() error {
 // Leave gives up the lock and leaves the files to whoever adopts them.
 func (f *Files) Leave() error { return f.lock.Close() }
 
-// unlock deletes the lock's file before it gives up the lock: who has opened it meanwhile finds no folder.
+// unlock deletes the lock's file before it gives up the lock: who has opened it meanwhile finds no folder. A second
+// call does nothing.
 func (f *Files) unlock() error {
 	err := os.Remove(f.path + lockSuffix)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
-	return errors.Join(err, f.lock.Close())
+	closed := f.lock.Close()
+	if errors.Is(closed, os.ErrClosed) {
+		closed = nil
+	}
+	return errors.Join(err, closed)
 }

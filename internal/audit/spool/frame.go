@@ -11,8 +11,13 @@ const MaxRecord = 256 << 10
 // A segment begins with the magic, whose last digit is the version of the format. A record is framed by its length and
 // a CRC-32C over both, four bytes each, the least significant first. A length of 0 is never written,
 // so that the zeros a power cut may leave are no records.
+//
+// In a segment that was made of the reserve nothing but zeros follows the last record, up to the file's end; it has a
+// magic of its own. In any other one zeros are something that was lost.
 const (
-	magic       = "LSSPOOL1"
+	magic         = "LSSPOOL1"
+	magicReserved = "LSROOMY1"
+
 	headerBytes = int64(len(magic))
 	frameBytes  = 8
 )
@@ -57,3 +62,6 @@ func parse(b []byte) (record []byte, length int, s state) {
 	}
 	return record, frameBytes + int(n), whole
 }
+
+// frameLength is the length of the whole frame that b begins with.
+func frameLength(b []byte) int { return frameBytes + int(binary.LittleEndian.Uint32(b)) }

@@ -6,6 +6,8 @@
 // where it stopped is its own to remember. Nothing is appended to a segment of another process, and each record is
 // framed with a checksum, so the torn end that a dying process leaves is noticed and left out.
 //
+// With a reserve, records can be written when the disk has no room left: see reserve.
+//
 // What is written survives the death of the process. Surviving a power cut takes a Sync.
 //
 // The spools of all processes lie side by side in one folder. Each belongs to the process that holds its lock; those
@@ -16,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,6 +46,13 @@ type Options struct {
 	Gather  time.Duration    // how long a record waits in memory; 0 for 20 ms
 	Clock   func() time.Time // for the names of spools
 	Log     *slog.Logger
+	// Reserve is room on the disk, in bytes, that is set aside for when the disk is full; 0 for none. It is taken in
+	// the background, as far as Free, bytes that the disk of a folder has to spare, allows. Where the file system
+	// cannot do that, a warning says so.
+	Reserve int64
+	Free    func(folder string) (int64, error) // nil: as if without end
+	// Allocate takes room for n bytes of a file and leaves its size; nil for the system's.
+	Allocate func(f *os.File, n int64) error
 	// Call is told of every step, append, begin-segment, write, sync, remove-segment and remove, and does it, for tests
 	// that stop the program there; nil for nobody.
 	Call func(step string, do func() error) error
@@ -84,7 +94,7 @@ type Spool struct {
 	more    chan struct{} // something was written
 	wake    chan struct{} // something waits in memory
 	closing chan struct{}
-	stopped chan struct{}
+	stopped sync.WaitGroup
 	once    sync.Once
 
 	mu      sync.Mutex // held for the time of a copy only
@@ -94,7 +104,7 @@ type Spool struct {
 	out     output
 }
 
-// Open makes a new spool and starts its goroutine.
+// Open makes a new spool and starts its goroutines.
 func Open(o Options) (*Spool, error) {
 	if o.Segment <= 0 {
 		o.Segment = defaultSegment
@@ -108,9 +118,13 @@ func Open(o Options) (*Spool, error) {
 	}
 	s := &Spool{
 		Files: files, options: o, more: make(chan struct{}, 1), wake: make(chan struct{}, 1),
-		closing: make(chan struct{}), stopped: make(chan struct{}),
+		closing: make(chan struct{}),
 	}
-	go s.loop()
+	s.reserve = newReserve(&s.options, s.path)
+	s.stopped.Go(s.loop)
+	if s.reserve != nil {
+		s.stopped.Go(func() { s.reserve.keep(s.closing) })
+	}
 	return s, nil
 }
 
@@ -169,7 +183,6 @@ func signal(c chan struct{}) {
 
 // loop writes what gathers in memory until Close.
 func (s *Spool) loop() {
-	defer close(s.stopped)
 	for {
 		select {
 		case <-s.closing:
@@ -220,11 +233,14 @@ func (s *Spool) Close() error {
 		s.mu.Unlock()
 		close(s.closing)
 	})
-	<-s.stopped
+	s.stopped.Wait()
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	return errors.Join(s.write(), s.out.close())
+	return errors.Join(s.write(), s.out.close(), s.reserve.close())
 }
+
+// Reserved is how much room is set aside on the disk and not used, in bytes.
+func (s *Spool) Reserved() int64 { return s.reserve.bytes() }
 
 // Nudge makes More be sent to although nothing was written.
 func (s *Spool) Nudge() { signal(s.more) }

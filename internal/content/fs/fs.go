@@ -106,11 +106,20 @@ func (d *Driver) room() error {
 	if err != nil {
 		return d.away(err)
 	}
-	reserve := min(reserveBytes, total/reservePart)
-	if free > reserve {
+	if free > reserve(total) {
 		return nil
 	}
-	return full("%d MiB are free and %d MiB are kept in reserve", free>>20, reserve>>20)
+	return full("%d MiB are free and %d MiB are kept in reserve", free>>20, reserve(total)>>20)
+}
+
+// reserve is what is left free of a file system of so many bytes.
+func reserve(total int64) int64 { return min(reserveBytes, total/reservePart) }
+
+// Spare is how many bytes a folder's file system has free beyond the reserve that is kept for deletes and for a database;
+// negative when it is short of it.
+func Spare(s FileSystem, folder string) (int64, error) {
+	free, total, err := s.Space(folder)
+	return free - reserve(total), err
 }
 
 func full(format string, args ...any) *problem.Error {
