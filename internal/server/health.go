@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/longshore-registry/longshore/internal/secret"
@@ -33,24 +34,27 @@ type HealthDetails struct {
 	Sees     func(*http.Request) bool // whether who sends a request may know; nil for nobody
 }
 
-// health answers Quay's health endpoints: 200 when every part is well, else 503, and which part is not.
+// health answers Quay's health endpoints: 200 when every part is well, else 503, and which part is not. The header Age
+// says how many seconds ago the oldest of the results was found.
 func (s *Server) health(chosen func(Check) bool) http.HandlerFunc {
+	var probes []*probe
+	for _, p := range s.probes {
+		if chosen(p.Check) {
+			probes = append(probes, p)
+		}
+	}
 	return func(w http.ResponseWriter, r *http.Request) {
 		record.From(r.Context()).Route = "health"
-		ctx, cancel := context.WithTimeout(r.Context(), healthTimeout)
-		defer cancel()
 		services, failures, status := map[string]bool{}, map[string]string{}, http.StatusOK
-		for _, c := range s.checks {
-			if !chosen(c) {
-				continue
-			}
-			err := c.Run(ctx)
-			services[c.Name] = err == nil
-			if err != nil {
+		age := time.Duration(0)
+		for i, found := range probeAll(r.Context(), probes) {
+			name := probes[i].Name
+			services[name] = found.err == nil
+			if found.err != nil {
 				status = http.StatusServiceUnavailable
-				failures[c.Name] = err.Error()
-				s.log.WarnContext(ctx, "health check failed", "service", c.Name, "error", err)
+				failures[name] = found.err.Error()
 			}
+			age = max(age, time.Since(found.at))
 		}
 		data := map[string]any{"services": services}
 		if s.seesHealth(r) {
@@ -61,6 +65,7 @@ func (s *Server) health(chosen func(Check) bool) http.HandlerFunc {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("Age", strconv.Itoa(int(age.Seconds())))
 		w.WriteHeader(status)
 		_ = json.NewEncoder(w).Encode(map[string]any{"data": data, "status_code": status})
 	}

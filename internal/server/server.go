@@ -62,7 +62,7 @@ type Options struct {
 type Server struct {
 	options Options
 	address Address
-	checks  []Check
+	probes  []*probe
 	metrics *metrics
 	intake  *intake.Budget
 	log     *slog.Logger
@@ -75,7 +75,10 @@ func New(o Options) (*Server, error) {
 		o.Intake = intake.Suggested()
 	}
 	budget := intake.New(o.Intake)
-	s := &Server{options: o, address: o.Address, checks: o.Checks, metrics: newMetrics(o, budget), intake: budget, log: o.Log}
+	s := &Server{options: o, address: o.Address, metrics: newMetrics(o, budget), intake: budget, log: o.Log}
+	for _, c := range o.Checks {
+		s.probes = append(s.probes, &probe{Check: c, log: o.Log})
+	}
 	if o.TLS != nil {
 		var err error
 		if s.tls, err = o.TLS.config(); err != nil {
