@@ -149,7 +149,7 @@ func checkPostgres(ctx context.Context, database *db.DB) []verdict {
 	}
 	var now float64
 	if err := database.QueryRow(ctx, "SELECT extract(epoch FROM clock_timestamp())::float8").Scan(&now); err == nil {
-		all = append(all, compareClock("the database", time.UnixMilli(int64(now*1000))))
+		all = append(all, compareClock("the database", time.UnixMilli(int64(now*1000)).UTC()))
 	}
 	return all
 }
@@ -173,7 +173,7 @@ func (i *installation) checkTLS(context.Context) []verdict {
 		return []verdict{{name: "TLS", found: err.Error(), fatal: true, advice: "ssl.cert must hold the PEM chain, leaf first, and ssl.key its key"}}
 	}
 	leaf := pair.Leaf
-	v := verdict{name: "TLS", found: fmt.Sprintf("certificate of %s, valid until %s", strings.Join(leaf.DNSNames, ", "), leaf.NotAfter.Format(time.DateOnly))}
+	v := verdict{name: "TLS", found: fmt.Sprintf("certificate of %s, valid until %s", strings.Join(leaf.DNSNames, ", "), leaf.NotAfter.UTC().Format(time.DateOnly))}
 	switch left := time.Until(leaf.NotAfter); {
 	case left <= 0:
 		v.fatal, v.advice = true, "it has expired: replace ssl.cert and ssl.key, no restart is needed"

@@ -97,7 +97,7 @@ func (c userListCommand) Run(ctx context.Context, p Program) error {
 			for _, u := range page {
 				seen := "never"
 				if !u.LastAccessed.IsZero() {
-					seen = u.LastAccessed.Format(time.DateTime)
+					seen = u.LastAccessed.UTC().Format(time.DateTime)
 				}
 				fmt.Fprintf(table, "%s\t%s\t%t\t%s\n", u.Name, u.Email, u.Enabled, seen)
 				after = u.Name

@@ -43,6 +43,9 @@ func (l *Log) All(ctx context.Context, q Query) iter.Seq2[Recorded, error] {
 type Export struct {
 	ID      string        `json:"export_id"`
 	Details ExportDetails `json:"details"`
+	// Enough is asked after each entry, with the bytes of all entries so far, whether older ones are to be left out; nil
+	// for never.
+	Enough func(bytes int64, last Recorded) bool `json:"-"`
 }
 
 // ExportDetails are Quay's, with times as the API writes them. Namespace and repository are null when none was asked for.
@@ -54,7 +57,7 @@ type ExportDetails struct {
 }
 
 // WriteExport writes the entries of a query as Quay's export file does: one JSON object whose "logs" ends with a
-// terminator, so that a file that was cut off is known by it. entry gives the JSON form of an entry. The number of
+// terminator, so that a file that was cut off is known by it. Where Enough ended it a member "truncated" follows. entry gives the JSON form of an entry. The number of
 // entries comes back, also with an error.
 func (l *Log) WriteExport(ctx context.Context, w io.Writer, x Export, q Query, entry func(Recorded) any) (int64, error) {
 	out := bufio.NewWriterSize(w, 64<<10)
@@ -67,7 +70,8 @@ func (l *Log) WriteExport(ctx context.Context, w io.Writer, x Export, q Query, e
 		return 0, err
 	}
 	_, _ = fmt.Fprintf(out, `{"export_id": %s, "details": %s, "logs": [`, id, details) // Flush reports it
-	var n int64
+	var n, bytes int64
+	end := `{"terminator": true}]}`
 	for e, err := range l.All(ctx, q) {
 		if err != nil {
 			return n, err
@@ -80,8 +84,12 @@ func (l *Log) WriteExport(ctx context.Context, w io.Writer, x Export, q Query, e
 			return n, fmt.Errorf("write the export: %w", err)
 		}
 		n++
+		if bytes += int64(len(line)); x.Enough != nil && x.Enough(bytes, e) {
+			end = `{"terminator": true}], "truncated": true}`
+			break
+		}
 	}
-	_, _ = out.WriteString(`{"terminator": true}]}`)
+	_, _ = out.WriteString(end)
 	if err := out.Flush(); err != nil {
 		return n, fmt.Errorf("write the export: %w", err)
 	}

@@ -293,3 +293,19 @@ func root(e ast.Expr) *ast.Ident {
 func packageLevel(file *ast.File, id *ast.Ident) bool {
 	return id.Obj == nil || file.Scope.Lookup(id.Name) == id.Obj
 }
+
+// TestTimesAreUTC forbids the machine's time zone: months of the action log, dates of the API and retention are in UTC,
+// and two replicas need not have the same zone.
+func TestTimesAreUTC(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.test {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if x, ok := n.(*ast.SelectorExpr); ok && x.Sel.Name == "Local" {
+				t.Errorf("%s uses the machine's time zone (.Local): times are in UTC", s.fset.Position(x.Pos()))
+			}
+			return true
+		})
+	}
+}

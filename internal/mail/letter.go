@@ -25,6 +25,7 @@ type facts struct {
 	Inviter      string
 	Admins       []string
 	Status       string // how an export ended
+	Missing      string // entries from before this date are not in it
 }
 
 // Confirm asks whoever reads the address to confirm that it is the user's.
@@ -58,9 +59,10 @@ func (s *Sender) Invite(ctx context.Context, to, organization, team, inviter, li
 }
 
 // LogsExported tells that an export of the action log of a namespace or repository has ended: with success when there is
-// a link, which works for life, else with the status failed or timedout.
-func (s *Sender) LogsExported(ctx context.Context, to, whose, status, link string, life time.Duration) error {
-	return s.send(ctx, to, "exported", facts{Name: whose, Status: status, Link: link, Life: inWords(life)})
+// a link, which works for life, else with the status failed or timedout. Entries from before missing, a date, are not in
+// the file; empty: all are.
+func (s *Sender) LogsExported(ctx context.Context, to, whose, status, link, missing string, life time.Duration) error {
+	return s.send(ctx, to, "exported", facts{Name: whose, Status: status, Link: link, Missing: missing, Life: inWords(life)})
 }
 
 // letter is a text with its subject, and the same as HTML.

@@ -76,13 +76,16 @@ func TestEveryLetterSaysWhatItIsAbout(t *testing.T) {
 			return m.Invite(ctx, "a@b.c", "acme", "devs", "bob", "https://l/3")
 		}},
 		{"exported logs", "Export Action Logs Complete", "\nhttps://l/4\n\nThe link works for 24 hours.", func(ctx context.Context) error {
-			return m.LogsExported(ctx, "a@b.c", "acme/app", "success", "https://l/4", 24*time.Hour)
+			return m.LogsExported(ctx, "a@b.c", "acme/app", "success", "https://l/4", "", 24*time.Hour)
+		}},
+		{"logs of which a part was exported", "Export Action Logs Complete", "entries from before Monday are not in it", func(ctx context.Context) error {
+			return m.LogsExported(ctx, "a@b.c", "acme/app", "success", "https://l/4", "Monday", 24*time.Hour)
 		}},
 		{"logs that took too long", "Export Action Logs Complete", "The action log of acme/app on registry.test was to be exported, and the export took too long", func(ctx context.Context) error {
-			return m.LogsExported(ctx, "a@b.c", "acme/app", "timedout", "", 24*time.Hour)
+			return m.LogsExported(ctx, "a@b.c", "acme/app", "timedout", "", "", 24*time.Hour)
 		}},
 		{"logs that could not be exported", "Export Action Logs Complete", "the export failed", func(ctx context.Context) error {
-			return m.LogsExported(ctx, "a@b.c", "acme/app", "failed", "", 24*time.Hour)
+			return m.LogsExported(ctx, "a@b.c", "acme/app", "failed", "", "", 24*time.Hour)
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

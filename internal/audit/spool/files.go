@@ -51,7 +51,7 @@ func (f *Files) Begun() time.Time {
 	if err != nil {
 		return time.Time{} // a folder that somebody else has named
 	}
-	return time.UnixMilli(n)
+	return time.UnixMilli(n).UTC()
 }
 
 // create makes the folder of a new spool. Its lock comes first, so that nobody takes it for abandoned.

@@ -1,7 +1,9 @@
 // Package logexport writes exports of the action log in the background, serves them, and tells who asked.
 //
 // An export is a file in a folder of the process's own, under a name that nobody can guess, for Life. One is written at
-// a time; a few may wait. Exports live as long as the process does: one that is stopped in order says that it failed, in
+// a time; a few may wait, one of each account. A file that would become too large, or fill the disk, ends before its
+// oldest entries, and says so. When the files together become too large, the account that holds the most loses its
+// oldest before its time. Exports live as long as the process does: one that is stopped in order says that it failed, in
 // the log and to its callback; one whose process is killed is gone without a word, and what it had written is removed at
 // the next start. Finished files outlive both.
 package logexport
@@ -16,11 +18,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/longshore-registry/longshore/internal/audit"
+	blobfiles "github.com/longshore-registry/longshore/internal/content/fs"
 	"github.com/longshore-registry/longshore/internal/outbound"
 	"github.com/longshore-registry/longshore/internal/problem"
 	"github.com/longshore-registry/longshore/internal/server/record"
@@ -31,6 +35,9 @@ const (
 	Life = 24 * time.Hour
 	// longest is what writing one may take.
 	longest = time.Hour
+	// MaxFile is how large an export becomes, in bytes: some two million entries. MaxAll is what all hold together.
+	MaxFile = 1 << 30
+	MaxAll  = 8 << 30
 	// waiting is how many exports may wait.
 	waiting    = 16
 	sweepEvery = 10 * time.Minute
@@ -40,8 +47,9 @@ const (
 // Mailer tells people by mail.
 type Mailer interface {
 	// LogsExported sends the mail "Export Action Logs Complete" about the log of whose, a namespace or repository. status
-	// is that of Result; link, which works for life, is empty where there is no file. It is not tried again.
-	LogsExported(ctx context.Context, to, whose, status, link string, life time.Duration) error
+	// is that of Result; link, which works for life, is empty where there is no file. Entries from before missing, a date,
+	// are not in it; empty: all are. It is not tried again.
+	LogsExported(ctx context.Context, to, whose, status, link, missing string, life time.Duration) error
 }
 
 // Options are what an exporter works with. Log, Dir, Guard, Clock and Logger are required.
@@ -52,6 +60,10 @@ type Options struct {
 	Mail   Mailer // nil: nobody is told by mail
 	Clock  func() time.Time
 	Logger *slog.Logger
+
+	PerAccount      int                                // exports of one account that may wait or be written; 0 for one
+	MaxFile, MaxAll int64                              // bytes of one and of all exports; 0 for MaxFile and MaxAll
+	Spare           func(folder string) (int64, error) // bytes that a folder's disk has to spare; nil for those that the blob store would take
 }
 
 // Exporter writes exports. Its methods may be called concurrently.
@@ -59,6 +71,9 @@ type Exporter struct {
 	options Options
 	client  *http.Client
 	queue   chan Request
+
+	mu   sync.Mutex
+	busy map[int64]int // by account: exports that wait or are written
 }
 
 // Request is an export that somebody asks for.
@@ -66,6 +81,7 @@ type Request struct {
 	Query   audit.Query
 	Details audit.ExportDetails
 	Entry   func(audit.Recorded) any // an entry's JSON form
+	Date    func(time.Time) string   // a time as the API writes it
 	URL     func(path string) string // the client's address of a path of ours
 	Actor   audit.Actor              // who asks; the entry about the export is theirs
 
@@ -83,6 +99,8 @@ type Result struct {
 	Repository *string `json:"repository"`
 	URL        *string `json:"exported_data_url"`
 	Status     string  `json:"status" enum:"success,failed,timedout"`
+	// Missing is set when the file ends before its oldest entries: those from before this time are not in it.
+	Missing string `json:"missing_before,omitempty"`
 }
 
 // New makes an exporter and removes what an earlier process has not finished. Run must be running for anything to be
@@ -91,7 +109,16 @@ func New(o Options) (*Exporter, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, problem.Wrap(err, problem.Unavailable, "the folder of exported logs cannot be made")
 	}
-	x := &Exporter{options: o, client: o.Guard.Client(callTimeout), queue: make(chan Request, waiting)}
+	if o.MaxFile <= 0 {
+		o.MaxFile, o.MaxAll = MaxFile, MaxAll
+	}
+	if o.PerAccount <= 0 {
+		o.PerAccount = 1
+	}
+	if o.Spare == nil {
+		o.Spare = func(folder string) (int64, error) { return blobfiles.Spare(blobfiles.OS{}, folder) }
+	}
+	x := &Exporter{options: o, client: o.Guard.Client(callTimeout), queue: make(chan Request, waiting), busy: map[int64]int{}}
 	return x, x.sweep(true)
 }
 
@@ -103,17 +130,41 @@ func (x *Exporter) CheckCallback(ctx context.Context, raw string) error {
 	return x.options.Guard.CheckURL(ctx, raw)
 }
 
-// Start queues an export and gives its identifier, by which it can be fetched when it is finished. TooMany when too many
-// wait.
+// Start queues an export and gives its identifier, by which it can be fetched when it is finished. TooMany when one of
+// the account waits or is written, or too many wait; Unavailable when the disk is full.
 func (x *Exporter) Start(r Request) (id string, err error) {
+	if !x.hasRoom() {
+		full := problem.New(problem.Unavailable, "insufficient storage: there is no room for exports of logs")
+		full.RetryAfter = time.Minute
+		return "", full
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.busy[r.Actor.AccountID] >= x.options.PerAccount {
+		return "", tooMany("another export of logs that you asked for is not finished: ask again when it is")
+	}
 	r.id = uuid.NewString()
 	select {
 	case x.queue <- r:
+		x.busy[r.Actor.AccountID]++
 		return r.id, nil
 	default:
-		busy := problem.New(problem.TooMany, "%d exports of logs wait already: try again later", waiting)
-		busy.RetryAfter = time.Minute
-		return "", busy
+		return "", tooMany("%d exports of logs wait already: try again later", waiting)
+	}
+}
+
+func tooMany(format string, args ...any) error {
+	e := problem.New(problem.TooMany, format, args...)
+	e.RetryAfter = time.Minute
+	return e
+}
+
+// finished lets an account ask for another export.
+func (x *Exporter) finished(r Request) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.busy[r.Actor.AccountID]--; x.busy[r.Actor.AccountID] == 0 {
+		delete(x.busy, r.Actor.AccountID)
 	}
 }
 
@@ -171,15 +222,6 @@ func (x *Exporter) sweep(start bool) error {
 		}
 	}
 	return failed
-}
-
-// path is where an export lies; empty for what is no identifier, so that no name leads elsewhere.
-func (x *Exporter) path(id string) string {
-	parsed, err := uuid.Parse(id)
-	if err != nil || parsed.String() != id {
-		return ""
-	}
-	return filepath.Join(x.options.Dir, id+".json")
 }
 
 // ServeHTTP answers GET /exportedlogs/{id} with a finished export. Who knows its identifier may have it.

@@ -29,6 +29,7 @@ type rig struct {
 	now  time.Time
 	told chan logexport.Result // by the callback
 	mail chan string           // what the mailer was told
+	more logexport.Options     // limits
 	hook string                // the callback's address
 }
 
@@ -62,8 +63,8 @@ func newRig(t *testing.T) *rig {
 func (r *rig) clock() time.Time { return r.now }
 
 // LogsExported implements logexport.Mailer.
-func (r *rig) LogsExported(_ context.Context, to, whose, status, link string, life time.Duration) error {
-	r.mail <- fmt.Sprintf("%s %s %s %s %v", to, whose, status, link, life)
+func (r *rig) LogsExported(_ context.Context, to, whose, status, link, missing string, life time.Duration) error {
+	r.mail <- fmt.Sprintf("%s %s %s %s%s %v", to, whose, status, link, missing, life)
 	return nil
 }
 
@@ -72,6 +73,7 @@ func (r *rig) exporter(ctx context.Context) (x *logexport.Exporter, stopped chan
 	r.t.Helper()
 	x, err := logexport.New(logexport.Options{
 		Log: r.log, Dir: r.dir, Guard: outbound.New([]string{"127.0.0.1"}, nil), Mail: r, Clock: r.clock, Logger: slog.New(slog.DiscardHandler),
+		MaxFile: r.more.MaxFile, MaxAll: r.more.MaxAll, Spare: r.more.Spare,
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -90,8 +92,16 @@ func (r *rig) request() logexport.Request {
 		Query:   audit.Query{NamespaceID: 1, From: r.now.Add(-time.Hour), To: r.now.Add(time.Hour)},
 		Details: audit.ExportDetails{Namespace: &namespace},
 		Entry:   func(e audit.Recorded) any { return map[string]string{"kind": e.Kind} },
+		Date:    func(t time.Time) string { return t.UTC().Format(time.DateTime) },
 		URL:     func(path string) string { return "https://registry.test" + path }, CallbackURL: r.hook,
 	}
+}
+
+// of is a request of an account.
+func (r *rig) of(account int64) logexport.Request {
+	q := r.request()
+	q.Actor.AccountID = account
+	return q
 }
 
 func (r *rig) start(x *logexport.Exporter, q logexport.Request) string {
@@ -156,7 +166,7 @@ func TestAFinishedExportIsThereAfterARestart(t *testing.T) {
 	if a := fetch(again, id); a.Code != http.StatusOK || strings.Count(a.Body.String(), "create_repo") != 3 || !strings.HasSuffix(a.Body.String(), `{"terminator": true}]}`) {
 		t.Errorf("%d %s", a.Code, a.Body)
 	}
-	r.left(id + ".json")
+	r.left(id + ".0.json")
 	r.now = r.now.Add(logexport.Life)
 	if a := fetch(again, id); a.Code != http.StatusNotFound {
 		t.Errorf("after its day: %d", a.Code)
@@ -196,7 +206,7 @@ func TestAStopDuringAnExportIsTold(t *testing.T) {
 	}
 	first := r.start(x, q)
 	<-begun
-	second := r.start(x, r.request())
+	second := r.start(x, r.of(2))
 	stop()
 	close(goOn)
 	<-stopped
@@ -220,10 +230,10 @@ func TestTooManyExportsAreRefused(t *testing.T) {
 	end()
 	x, stopped := r.exporter(ended)
 	<-stopped
-	for range 16 {
-		r.start(x, r.request())
+	for n := range 16 {
+		r.start(x, r.of(int64(n)))
 	}
-	if _, err := x.Start(r.request()); !problem.Is(err, problem.TooMany) || problem.From(err).RetryAfter == 0 {
+	if _, err := x.Start(r.of(17)); !problem.Is(err, problem.TooMany) || problem.From(err).RetryAfter == 0 {
 		t.Error(err)
 	}
 }
@@ -265,5 +275,120 @@ func TestACallbackLeadsNowhereInside(t *testing.T) {
 	<-stopped
 	if visited.Load() {
 		t.Error("the redirect was followed")
+	}
+}
+
+// TestAnAccountHasOneExportAtATime: who asks again is told to wait, others are not, and when it is finished there may be
+// another.
+func TestAnAccountHasOneExportAtATime(t *testing.T) {
+	r := newRig(t)
+	x, _ := r.exporter(t.Context())
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	q := r.of(1)
+	q.Entry = func(audit.Recorded) any {
+		begun <- struct{}{}
+		<-goOn
+		return 1
+	}
+	r.start(x, q)
+	<-begun
+	if _, err := x.Start(r.of(1)); !problem.Is(err, problem.TooMany) || problem.From(err).RetryAfter == 0 {
+		t.Errorf("while it is written: %v", err)
+	}
+	r.start(x, r.of(2))
+	if _, err := x.Start(r.of(2)); !problem.Is(err, problem.TooMany) {
+		t.Errorf("while it waits: %v", err)
+	}
+	close(goOn)
+	<-begun
+	<-begun
+	r.result()
+	r.result()
+	r.start(x, r.of(1))
+	r.result()
+}
+
+// TestALargeExportEndsBeforeItsOldestEntries says so in the file, to the callback, in the mail and in the log.
+func TestALargeExportEndsBeforeItsOldestEntries(t *testing.T) {
+	for name, limit := range map[string]func(*rig){
+		"the bound of a file": func(r *rig) { r.more.MaxFile, r.more.MaxAll = 30, 100 },
+		"the room on the disk": func(r *rig) {
+			asked := 0
+			r.more.Spare = func(string) (int64, error) { asked++; return int64(2 - asked), nil }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			limit(r)
+			x, _ := r.exporter(t.Context())
+			q := r.of(1)
+			q.CallbackEmail = "a@b.c"
+			q.Entry = func(audit.Recorded) any { return strings.Repeat("x", 700_000) }
+			if name == "the bound of a file" {
+				q.Entry = func(audit.Recorded) any { return "fifteen bytes" }
+			}
+			id := r.start(x, q)
+			end := r.now.UTC().Format(time.DateTime)
+			if result := r.result(); result.Status != "success" || result.Missing != end {
+				t.Errorf("%+v", result)
+			}
+			if mail := <-r.mail; !strings.Contains(mail, id+end) {
+				t.Error(mail)
+			}
+			var file struct {
+				Logs      []any
+				Truncated bool
+			}
+			if err := json.Unmarshal(fetch(x, id).Body.Bytes(), &file); err != nil || len(file.Logs) != 3 || !file.Truncated {
+				t.Errorf("%d entries, %v, %v", len(file.Logs)-1, file.Truncated, err)
+			}
+			for e, err := range r.log.All(t.Context(), audit.Query{NamespaceID: 1, To: r.now.Add(time.Hour), Without: []audit.Kind{audit.CreateRepo}}) {
+				if err != nil || !strings.Contains(string(e.Metadata), `"missing_before":"`+end) {
+					t.Errorf("%s %v", e.Metadata, err)
+				}
+			}
+		})
+	}
+}
+
+func TestAFullDiskTakesNoExport(t *testing.T) {
+	r := newRig(t)
+	r.more.Spare = func(string) (int64, error) { return 0, nil }
+	x, _ := r.exporter(t.Context())
+	if _, err := x.Start(r.request()); !problem.Is(err, problem.Unavailable) || !strings.Contains(err.Error(), "insufficient storage") {
+		t.Error(err)
+	}
+}
+
+// TestWhoHoldsMostMakesRoom has one account export again and again beside one that did once: all of it stays within the
+// bound, and the modest one's file stays.
+func TestWhoHoldsMostMakesRoom(t *testing.T) {
+	r := newRig(t)
+	r.more.MaxFile, r.more.MaxAll = 1000, 3000
+	x, _ := r.exporter(t.Context())
+	modest := r.start(x, r.of(1))
+	r.result()
+	var ids []string
+	for range 12 {
+		r.now = r.now.Add(time.Minute)
+		ids = append(ids, r.start(x, r.of(2)))
+		r.result()
+	}
+	var total int64
+	entries, err := os.ReadDir(r.dir)
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		total += info.Size()
+	}
+	if err != nil || total > 3000 || len(entries) < 4 {
+		t.Errorf("%d files of %d bytes, %v", len(entries), total, err)
+	}
+	for id, want := range map[string]int{modest: 200, ids[0]: 404, ids[10]: 200, ids[11]: 200} {
+		if a := fetch(x, id); a.Code != want {
+			t.Errorf("%s: %d, expected %d", id, a.Code, want)
+		}
 	}
 }

@@ -19,6 +19,7 @@ const (
 	callTimeout = 30 * time.Second
 	callTries   = 3
 	callPause   = 5 * time.Second
+	lookBytes   = 1 << 20 // after this much the room on the disk is looked at
 )
 
 // export writes one export, records how it went, and tells who asked.
@@ -27,10 +28,14 @@ func (x *Exporter) export(ctx context.Context, r Request) {
 		ID: r.id, StartTime: r.Details.StartTime, EndTime: r.Details.EndTime,
 		Namespace: r.Details.Namespace, Repository: r.Details.Repository, Status: "success",
 	}
-	n, err := x.write(ctx, r)
+	n, missing, err := x.write(ctx, r)
+	x.finished(r)
 	if err == nil {
 		address := r.URL("/exportedlogs/" + r.id)
 		result.URL = &address
+		if !missing.IsZero() {
+			result.Missing = r.Date(missing)
+		}
 	} else {
 		result.Status = "failed"
 		if errors.Is(err, context.DeadlineExceeded) {
@@ -51,14 +56,18 @@ func (x *Exporter) export(ctx context.Context, r Request) {
 	}
 }
 
-// write writes the file under another name first, so that what can be fetched is whole.
-func (x *Exporter) write(ctx context.Context, r Request) (n int64, err error) {
+// write writes the file under another name first, so that what can be fetched is whole. missing is the time of the
+// oldest entry in it if it ends there for want of room.
+func (x *Exporter) write(ctx context.Context, r Request) (n int64, missing time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
-	final := x.path(r.id)
+	if err := x.makeRoom(); err != nil {
+		return 0, missing, fmt.Errorf("make room for an export: %w", err)
+	}
+	final := x.newPath(r)
 	file, err := os.OpenFile(final+partial, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return 0, fmt.Errorf("make the file of an export: %w", err)
+		return 0, missing, fmt.Errorf("make the file of an export: %w", err)
 	}
 	defer func() {
 		_ = file.Close()
@@ -66,14 +75,25 @@ func (x *Exporter) write(ctx context.Context, r Request) (n int64, err error) {
 			_ = os.Remove(final + partial)
 		}
 	}()
-	if n, err = x.options.Log.WriteExport(ctx, file, audit.Export{ID: r.id, Details: r.Details}, r.Query, r.Entry); err != nil {
-		return n, err
+	looked := int64(0)
+	what := audit.Export{ID: r.id, Details: r.Details, Enough: func(bytes int64, last audit.Recorded) bool {
+		enough := bytes >= x.options.MaxFile
+		if bytes-looked >= lookBytes {
+			looked, enough = bytes, enough || !x.hasRoom()
+		}
+		if enough {
+			missing = last.At
+		}
+		return enough
+	}}
+	if n, err = x.options.Log.WriteExport(ctx, file, what, r.Query, r.Entry); err != nil {
+		return n, missing, err
 	}
 	now := x.options.Clock()
 	if err = os.Chtimes(final+partial, now, now); err != nil {
-		return n, err
+		return n, missing, err
 	}
-	return n, os.Rename(final+partial, final)
+	return n, missing, os.Rename(final+partial, final)
 }
 
 // record writes export_logs_success or export_logs_failure. The identifier stays out of it: it is the key to the file.
@@ -85,6 +105,9 @@ func (x *Exporter) record(ctx context.Context, r Request, result Result, n int64
 	fields := []audit.Field{
 		audit.Text("status", result.Status), audit.Text("start_time", result.StartTime), audit.Text("end_time", result.EndTime),
 		audit.Int("entries", n),
+	}
+	if result.Missing != "" {
+		fields = append(fields, audit.Text("missing_before", result.Missing))
 	}
 	for name, value := range map[string]*string{"namespace": r.Details.Namespace, "repo": r.Details.Repository} {
 		if value != nil {
@@ -106,7 +129,7 @@ func (x *Exporter) tell(ctx context.Context, r Request, result Result) error {
 		if result.URL != nil {
 			link = *result.URL
 		}
-		errs = append(errs, x.options.Mail.LogsExported(ctx, r.CallbackEmail, result.whose(), result.Status, link, Life))
+		errs = append(errs, x.options.Mail.LogsExported(ctx, r.CallbackEmail, result.whose(), result.Status, link, result.Missing, Life))
 	}
 	return errors.Join(errs...)
 }

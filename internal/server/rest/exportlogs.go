@@ -48,7 +48,7 @@ func (a *API) exportLogs(ctx context.Context, c *Call, in *exportLogsInput) (*ex
 	out.Body.ID, err = a.options.Exports.Start(logexport.Request{
 		Query: q, Details: details, CallbackURL: in.Body.CallbackURL, CallbackEmail: in.Body.CallbackEmail,
 		Entry: func(e audit.Recorded) any { return newLogView(e, false) },
-		URL:   record.URL,
+		Date:  rfc822, URL: record.URL,
 		Actor: audit.ActorFor(c.Principal, c.Record.ClientIP, ""),
 	})
 	return out, err

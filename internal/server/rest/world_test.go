@@ -136,7 +136,10 @@ func newWorld(t testing.TB, d *db.DB, change ...func(*settings)) *world {
 	w.oauth = oauth.New(oauth.Options{DB: d, Identity: w.identity, Audit: w.recorder, MaxTokens: s.maxTokens, Clock: w.clock})
 	s.options.OAuth = w.oauth
 	s.options.Audit = w.log
-	exports := logexport.Options{Log: w.log, Dir: t.TempDir(), Guard: outbound.New(s.callable, nil), Clock: w.clock, Logger: slog.New(slog.DiscardHandler)}
+	exports := logexport.Options{
+		Log: w.log, Dir: t.TempDir(), Guard: outbound.New(s.callable, nil), Clock: w.clock, Logger: slog.New(slog.DiscardHandler),
+		PerAccount: 16, // each test asks as often as it likes
+	}
 	if w.sender != nil {
 		exports.Mail = w.sender
 	}
