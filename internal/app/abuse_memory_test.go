@@ -172,21 +172,7 @@ func TestStalledListsOfReferrersHoldLittleMemory(t *testing.T) {
 	}
 	raw := fmt.Appendf(nil, "GET /v2/alice/app/referrers/%s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nAuthorization: Bearer %s\r\n\r\n", x.image, abuseHost, x.tokenOf(t, "alice", "alice/app"))
 	before := heap()
-	var conns []*net.TCPConn
-	for range clients {
-		conn, err := net.Dial("tcp", x.addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		tcp := conn.(*net.TCPConn)
-		_ = tcp.SetReadBuffer(64 << 10)
-		_ = conn.SetDeadline(time.Now().Add(abuseTimeout))
-		if _, err := conn.Write(raw); err != nil {
-			t.Fatal(err)
-		}
-		conns = append(conns, tcp)
-	}
+	conns := x.unread(t, clients, func(int) []byte { return raw })
 	for began := time.Now(); time.Since(began) < abuseTimeout && (x.held(t) > intake.MaxBody || time.Since(began) < time.Second); {
 		time.Sleep(100 * time.Millisecond) // until the last of them is built
 	}
@@ -219,6 +205,25 @@ func TestStalledListsOfReferrersHoldLittleMemory(t *testing.T) {
 	if statuses[200] == 0 || statuses[429] == 0 || statuses[200]+statuses[429] != clients {
 		t.Errorf("answers %v", statuses)
 	}
+}
+
+// unread sends requests on connections of their own, whose answers nobody reads.
+func (x *target) unread(t *testing.T, clients int, raw func(client int) []byte) (conns []net.Conn) {
+	t.Helper()
+	for n := range clients {
+		conn, err := net.Dial("tcp", x.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		_ = conn.(*net.TCPConn).SetReadBuffer(64 << 10)
+		_ = conn.SetDeadline(time.Now().Add(abuseTimeout))
+		if _, err := conn.Write(raw(n)); err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, conn)
+	}
+	return conns
 }
 
 // TestNobodysBodiesAreSmall: what somebody sends who has not signed in is refused at once when it is announced as large,

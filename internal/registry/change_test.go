@@ -405,14 +405,15 @@ func TestChildPresence(t *testing.T) {
 		list, empty := index(here, absent), index()
 		f.push(list, "list")
 		f.push(empty, "empty")
-		got, err := f.reg.ChildPresence(t.Context(), f.repo, []digest.Digest{list.digest(), empty.digest(), here.digest()})
+		got, err := f.reg.ChildPresence(t.Context(), f.repo, []digest.Digest{list.digest(), empty.digest(), absent.digest()}, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := map[string][]string{list.digest().String(): {here.digest().String() + " true", absent.digest().String() + " false"}}
+		want := map[string][]string{empty.digest().String(): nil, list.digest().String(): {here.digest().String() + " true", absent.digest().String() + " false"}}
 		slices.Sort(want[list.digest().String()])
 		text := map[string][]string{}
 		for parent, children := range got {
+			text[parent.String()] = nil
 			for child, present := range children {
 				text[parent.String()] = append(text[parent.String()], fmt.Sprint(child, " ", present))
 			}
@@ -420,6 +421,37 @@ func TestChildPresence(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, text); diff != "" {
 			t.Error(diff)
+		}
+	})
+}
+
+// TestChildPresenceIsBounded: what is left out is whole indexes, and one that fits alone is never left out.
+func TestChildPresenceIsBounded(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		f := newFixture(t, d, sparse)
+		var lists []digest.Digest
+		for n := range 70 { // more than one statement asks for
+			var children []doc
+			for c := range 3 {
+				children = append(children, f.image(f.repo, fmt.Sprintf("list %d child %d", n, c), nil))
+			}
+			list := index(children...)
+			f.push(list, fmt.Sprintf("list-%d", n))
+			lists = append(lists, list.digest())
+		}
+		for most, want := range map[int]int{2: 0, 3: 1, 5: 1, 6: 2, 191: 63, 192: 64, 193: 64, 195: 65, 209: 69, 210: 70, 1000: 70} {
+			got, err := f.reg.ChildPresence(t.Context(), f.repo, lists, most)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(got) != want {
+				t.Errorf("%d rows tell about %d indexes, want %d", most, len(got), want)
+			}
+			for list, children := range got {
+				if len(children) != 3 {
+					t.Errorf("%d rows: %s names %d manifests, want 3", most, list, len(children))
+				}
+			}
 		}
 	})
 }

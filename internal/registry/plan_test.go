@@ -34,6 +34,7 @@ func TestHotQueriesWalkNoTable(t *testing.T) {
 		{"periods of a name", one, oneArgs},
 		{"referrers by subject", referrersBySubject, []any{1, d, 0, "", 50}},
 		{"referrers by tag", referrersByTag, []any{1, "t", 0, "", 50, 1}},
+		{"manifests of indexes", childPresence(4), []any{1, 10, d, d, d, d}},
 		{"catalog of an account", catalog, catalogArgs},
 		{"catalog with public repositories", public, publicArgs},
 	}
@@ -73,6 +74,17 @@ func TestATagPageReadsNoFurtherThanItself(t *testing.T) {
 					t.Errorf("the index alone does not decide:\n%s", plan)
 				}
 			})
+		}
+	})
+}
+
+// TestManifestsOfIndexesAreReadNoFurtherThanAsked: index by index and never sorted, so that the limit ends the walk.
+func TestManifestsOfIndexesAreReadNoFurtherThanAsked(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, database *db.DB) {
+		d := digest.SHA256.Of(nil)
+		plan := strings.Join(explain(t, database, childPresence(4), []any{1, 10, d, d, d, d}), "\n")
+		if strings.Contains(plan, "TEMP B-TREE") || strings.Contains(plan, "Sort  (") {
+			t.Errorf("everything is read and sorted:\n%s", plan)
 		}
 	})
 }

@@ -113,34 +113,47 @@ func periodRows(page string) string {
 		ORDER BY p.start_ms DESC, p.name DESC`
 }
 
-// ChildPresence says for each of the indexes which of the manifests it names the repository can show. Indexes without
-// any, and manifests, are left out.
-func (r *Registry) ChildPresence(ctx context.Context, repo Repository, indexes []digest.Digest) (map[digest.Digest]map[digest.Digest]bool, error) {
+// ChildPresence says for each of the indexes which of the manifests it names the repository can show. It reads about
+// most rows, one for each such manifest and one for an index without any, and leaves out the indexes for which that is
+// not enough; those with the lower digests come first.
+func (r *Registry) ChildPresence(ctx context.Context, repo Repository, indexes []digest.Digest, most int) (map[digest.Digest]map[digest.Digest]bool, error) {
 	all := map[digest.Digest]map[digest.Digest]bool{}
 	for batch := range batches(indexes) {
-		args := []any{repo.ID}
+		args := []any{repo.ID, most + 1}
 		for _, d := range batch {
 			args = append(args, d)
 		}
-		found, err := r.db.Query(ctx, `SELECT p.digest, c.child, CASE WHEN rm.manifest_id IS NULL THEN 0 ELSE 1 END FROM manifest p
-			JOIN manifest_child c ON c.repo_id = $1 AND c.parent_id = p.id
-			LEFT JOIN manifest m ON m.digest = c.child
-			LEFT JOIN repo_manifest rm ON rm.repo_id = $1 AND rm.manifest_id = m.id AND rm.deleted_ms IS NULL
-			WHERE p.digest IN (`+values(2, len(batch))+`)`, args...)
+		found, err := r.db.Query(ctx, childPresence(len(batch)), args...)
 		if err != nil {
 			return nil, err
 		}
 		var parent, child digest.Digest
 		var present bool
 		err = each(found, func() {
+			most--
 			if all[parent] == nil {
 				all[parent] = map[digest.Digest]bool{}
 			}
-			all[parent][child] = present
+			if !child.IsZero() {
+				all[parent][child] = present
+			}
 		}, &parent, &child, &present)
 		if err != nil {
 			return nil, err
 		}
+		if most < 0 { // there are more rows, of the last index perhaps
+			delete(all, parent)
+			break
+		}
 	}
 	return all, nil
+}
+
+// childPresence reads what so many indexes name, index by index.
+func childPresence(indexes int) string {
+	return `SELECT p.digest, c.child, CASE WHEN rm.manifest_id IS NULL THEN 0 ELSE 1 END FROM manifest p
+		LEFT JOIN manifest_child c ON c.repo_id = $1 AND c.parent_id = p.id
+		LEFT JOIN manifest m ON m.digest = c.child
+		LEFT JOIN repo_manifest rm ON rm.repo_id = $1 AND rm.manifest_id = m.id AND rm.deleted_ms IS NULL
+		WHERE p.digest IN (` + values(3, indexes) + `) ORDER BY p.digest LIMIT $2`
 }

@@ -20,6 +20,11 @@ func (q *request) getManifest() error {
 	if err != nil {
 		return err
 	}
+	if len(m.Bytes) > intake.SmallBody && q.r.Method == http.MethodGet {
+		if m.Bytes, err = q.rec.Intake.Send(q.payer(), m.Digest, m.Bytes); err != nil {
+			return err
+		}
+	}
 	header, name := q.w.Header(), m.Digest.String()
 	if err := q.pulled(m.MediaType, name, m.Digest); err != nil {
 		return err

@@ -27,6 +27,7 @@ type Hold struct {
 	within   func(time.Duration) // bounds the rest of the body
 	small    part
 	large    part
+	sends    *parcel // what Send gave
 	patience time.Duration
 	refused  bool
 }
@@ -54,6 +55,7 @@ func (h *Hold) Release() {
 	defer b.mu.Unlock()
 	b.leave(h, &h.small)
 	b.leave(h, &h.large)
+	b.sent(h)
 	b.wake()
 }
 

@@ -1,5 +1,5 @@
 // Package intake bounds what requests make the registry hold in memory: bodies that are read whole before they are
-// acted on (manifests, JSON), and answers that are built whole before they are sent.
+// acted on (manifests, JSON), and answers that are in memory until their client has read them.
 //
 // It promises that all of them together hold no more than the Budget's bytes, however many clients stall; that nobody
 // takes so much that others cannot go on; that a body of up to SmallBody bytes competes with small ones only; and that
@@ -36,6 +36,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/longshore-registry/longshore/internal/digest"
 )
 
 const (
@@ -70,6 +72,7 @@ type Budget struct {
 	small   *area
 	large   *area
 	waiting []*waiter // in the order in which they began to wait
+	sending map[digest.Digest]*parcel
 	refused [refusals]uint64
 }
 
@@ -93,7 +96,7 @@ type scope struct {
 func New(bytes int64) *Budget {
 	bytes = max(bytes, MinBudget)
 	small := bytes / 4
-	return &Budget{small: newArea(small, 0), large: newArea(bytes-small, MaxBody)}
+	return &Budget{small: newArea(small, 0), large: newArea(bytes-small, MaxBody), sending: map[digest.Digest]*parcel{}}
 }
 
 func newArea(bytes, reserve int64) *area {

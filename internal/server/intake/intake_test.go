@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/longshore-registry/longshore/internal/digest"
 	"github.com/longshore-registry/longshore/internal/problem"
 )
 
@@ -443,5 +444,73 @@ func TestTheBudgetFitsTheMemory(t *testing.T) {
 		if got != row.want {
 			t.Errorf("%s: %d, want %d", name, got, row.want)
 		}
+	}
+}
+
+// TestWhatManySendIsThereOnce: one copy serves all who send a digest at once, whoever leaves first; another digest of
+// the same client finds only its share, and that of another client its own.
+func TestWhatManySendIsThereOnce(t *testing.T) {
+	b := New(testBudget)
+	of := func(text byte) (digest.Digest, []byte) {
+		bytes := bytes.Repeat([]byte{text}, 4*mega)
+		return digest.SHA256.Of(bytes), bytes
+	}
+	request := func() *Hold { return b.Request(netip.MustParseAddr("192.0.2.1"), nil) }
+	first, original := of('a')
+	holds := make([]*Hold, 1000)
+	for i := range holds {
+		holds[i] = request()
+		copied := original
+		if i == 1 {
+			copied = bytes.Clone(original)
+		}
+		got, err := holds[i].Send("alice", first, copied)
+		if err != nil || &got[0] != &original[0] || b.Held() != 4*mega {
+			t.Fatalf("sender %d: %v; %d bytes are held", i, err, b.Held())
+		}
+	}
+	refused := 0
+	for text := byte('b'); text < 'h'; text++ {
+		other, bytes := of(text)
+		h := request()
+		if _, err := h.Send("alice", other, bytes); err != nil {
+			if !problem.Is(err, problem.TooMany) || problem.From(err).RetryAfter == 0 {
+				t.Error(err)
+			}
+			refused++
+		}
+		defer h.Release()
+	}
+	if refused == 0 || b.Refused(Full) != uint64(refused) || b.Held() > testBudget/4 {
+		t.Errorf("%d of six more were refused, %d are counted; %d bytes are held", refused, b.Refused(Full), b.Held())
+	}
+	other, bytes := of('z')
+	h := request()
+	if _, err := h.Send("bob", other, bytes); err != nil {
+		t.Errorf("somebody else's: %v", err)
+	}
+	h.Release()
+	for i, h := range holds {
+		if b.sending[first] == nil {
+			t.Fatalf("the copy is not counted any more while %d send it", len(holds)-i)
+		}
+		h.Release()
+		h.Release()
+	}
+	if b.sending[first] != nil {
+		t.Error("nobody sends it any more, and it is counted")
+	}
+}
+
+func TestNothingIsLeftOfWhatWasSent(t *testing.T) {
+	b := New(testBudget)
+	h := b.Request(netip.Addr{}, nil)
+	if _, err := h.Send("", digest.SHA256.Of(nil), make([]byte, mega)); err != nil {
+		t.Fatal(err)
+	}
+	h.Release()
+	wantNothing(t, b)
+	if len(b.sending) != 0 {
+		t.Errorf("%d copies are left", len(b.sending))
 	}
 }

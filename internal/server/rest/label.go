@@ -16,7 +16,7 @@ func (a *API) labelRoutes() []*route {
 	reader, writer := repository(access.Pull, identity.ScopeRepoRead), repository(access.Push, identity.ScopeRepoWrite)
 	return []*route{{
 		Method: http.MethodGet, Path: all, ID: "listManifestLabels", Summary: "Labels of a manifest",
-		Need: reader, Images: true, Handler: handle(a.listLabels),
+		Need: reader, Images: true, Long: true, Handler: handle(a.listLabels),
 	}, {
 		Method: http.MethodPost, Path: all, ID: "addManifestLabel", Summary: "Add a label to a manifest", Status: http.StatusCreated,
 		Need: writer, Images: true, Handler: handle(a.addLabel),

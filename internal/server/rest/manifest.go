@@ -15,7 +15,7 @@ func (a *API) manifestRoutes() []*route {
 	reader := repository(access.Pull, identity.ScopeRepoRead)
 	return []*route{{
 		Method: http.MethodGet, Path: one, ID: "getRepoManifest", Summary: "A manifest with its layers",
-		Need: reader, Images: true, Handler: handle(a.getManifest),
+		Need: reader, Images: true, Long: true, Handler: handle(a.getManifest),
 	}, {
 		Method: http.MethodGet, Path: "/api/v1/repository/{repository}/image/", ID: "listRepositoryImages", Summary: "Docker v1 images: gone since Quay 3.7",
 		Need: reader, Images: true, Handler: handle(switchedOff), Off: http.StatusNotFound,

@@ -32,6 +32,7 @@ type route struct {
 	Aborts     bool // who lacks the right is answered {"error": …} instead of a problem object
 	Form       bool // takes a form (application/x-www-form-urlencoded); its _csrf_token counts
 	Basic      bool // a user's name and password by HTTP Basic count
+	Long       bool // the answer may be long: it is built when there is room for it
 	Messages   bool // a bad request is answered {"message": …} instead of a problem object
 
 	Handler registrar
@@ -109,6 +110,8 @@ func (r *route) check() error {
 		return fmt.Errorf("route %s %s has no OAuth scope", r.Method, r.Path)
 	case r.Need.on != onNothing && r.changes() && !r.Need.action.Changes():
 		return fmt.Errorf("route %s %s changes something and asks for the right to %s", r.Method, r.Path, r.Need.action)
+	case r.Long && r.changes():
+		return fmt.Errorf("route %s %s may have to wait for room, or be refused, after it has changed something", r.Method, r.Path)
 	case r.Handler == nil || r.ID == "" || r.Summary == "":
 		return fmt.Errorf("route %s %s is incomplete", r.Method, r.Path)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/longshore-registry/longshore/internal/problem"
+	"github.com/longshore-registry/longshore/internal/server/intake"
 	"github.com/longshore-registry/longshore/internal/server/record"
 )
 
@@ -49,6 +50,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = x.failed
 	}
+	if err == nil {
+		err = x.built()
+	}
 	x.finish(rec, err)
 }
 
@@ -84,6 +88,11 @@ func (a *API) run(ctx context.Context, x *exchange) error {
 	if err := x.readBody(ctx, a.huma.OpenAPI().Components.Schemas); err != nil {
 		return err
 	}
+	if x.route.Long {
+		if err := x.call.Record.Intake.Build(ctx); err != nil {
+			return err
+		}
+	}
 	x.ctx = context.WithValue(ctx, callKey{}, x.call)
 	x.route.serve(x)
 	return a.keepSession(ctx, x)
@@ -105,6 +114,19 @@ func (a *API) admit(ctx context.Context, x *exchange) error {
 		return a.checkFresh(p)
 	}
 	return nil
+}
+
+// built counts a long answer until it is sent: for how long, its client decides. An answer to a change is not refused
+// any more, and none that is longer than any room there is would ever pass.
+func (x *exchange) built() error {
+	size := int64(x.answer.Cap())
+	if x.route.changes() || size <= intake.SmallBody && !x.route.Long {
+		return nil
+	}
+	if x.r.Method == http.MethodHead {
+		size = 0
+	}
+	return x.call.Record.Intake.Built(payer(x.call.Principal), min(size, intake.MaxBody))
 }
 
 // finish sends what was held back, or the error instead.

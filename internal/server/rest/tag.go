@@ -16,7 +16,7 @@ import (
 func (a *API) tagRoutes() []*route {
 	return []*route{{
 		Method: http.MethodGet, Path: "/api/v1/repository/{repository}/tag/", ID: "listRepoTags", Summary: "Tags with their history, newest first",
-		Need: repository(access.Pull, identity.ScopeRepoRead), Images: true, Handler: handle(a.listTags),
+		Need: repository(access.Pull, identity.ScopeRepoRead), Images: true, Long: true, Handler: handle(a.listTags),
 	}, {
 		Method: http.MethodDelete, Path: "/api/v1/repository/{repository}/tag/{tag}", ID: "deleteFullTag", Summary: "End a tag; the history keeps it",
 		Need: repository(access.Push, identity.ScopeRepoWrite), Images: true, Handler: handle(a.deleteTag),
@@ -40,7 +40,7 @@ type tagView struct {
 	*childrenView
 }
 
-// childrenView is what a list adds.
+// childrenView is what a list adds. It is left out where a page has named childLimit manifests of others.
 type childrenView struct {
 	IsSparse        bool            `json:"is_sparse" doc:"some of its manifests are not here"`
 	ChildCount      int             `json:"child_manifest_count"`
@@ -93,6 +93,11 @@ func (a *API) listTags(ctx context.Context, c *Call, in *listTagsInput) (*listTa
 	return out, err
 }
 
+// childLimit is how many manifests of lists a page of tags names in all, each as often as it comes, and how many are
+// looked up for it. A list of the most manifests that can be pushed fits, alone: with specificTag and limit=1 each can
+// be seen.
+const childLimit = 10_000
+
 // tagViews shows tags; the manifests of all their lists take one query.
 func (a *API) tagViews(ctx context.Context, r registry.Repository, tags []registry.Tag) ([]tagView, error) {
 	var lists []digest.Digest
@@ -101,18 +106,24 @@ func (a *API) tagViews(ctx context.Context, r registry.Repository, tags []regist
 			lists = append(lists, t.Digest)
 		}
 	}
-	children, err := a.options.Registry.ChildPresence(ctx, r, lists)
+	children, err := a.options.Registry.ChildPresence(ctx, r, lists, childLimit)
 	if err != nil {
 		return nil, err
 	}
+	described := make(map[digest.Digest]*childrenView, len(children)) // once for all the tags and periods of a list
+	for d, of := range children {
+		described[d] = newChildrenView(of)
+	}
+	left := childLimit
 	views := make([]tagView, 0, len(tags))
 	for _, t := range tags {
 		v := newTagView(t)
 		if a.options.Immutable {
 			v.Immutable = &t.Immutable
 		}
-		if t.IsIndex {
-			v.childrenView = newChildrenView(children[t.Digest])
+		if of := described[t.Digest]; of != nil && of.ChildCount <= left {
+			left -= of.ChildCount
+			v.childrenView = of
 		}
 		views = append(views, v)
 	}
