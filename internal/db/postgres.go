@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
+// The limits of time; the first and queryTimeout are SQLite's too.
 const (
 	acquireTimeout = 2 * time.Second
 	commitTimeout  = 10 * time.Second
@@ -177,23 +178,15 @@ func (e *postgresEngine) once(ctx context.Context, pool *pgxpool.Pool, r request
 	native, err := c.BeginTx(limited, pgx.TxOptions{BeginQuery: beginSQL(e.pooler, r.hard)})
 	e.silent.note(ctx, limited, err)
 	if err != nil {
-		return late(ctx, limited, repeatable(pgError(ctx, err)))
+		return overtime(ctx, limited, repeatable(pgError(ctx, err)))
 	}
 	tx := &pgTx{native: native}
 	defer tx.rollback(ctx)
 	if err := tx.finish(r.fn(limited, tx)); err != nil {
 		e.silent.note(ctx, limited, err)
-		return late(ctx, limited, err)
+		return overtime(ctx, limited, err)
 	}
 	return tx.commit(ctx)
-}
-
-// late turns the error of a transaction that ran out of its own time into one that is not tried again.
-func late(ctx, limited context.Context, err error) error {
-	if ctx.Err() == nil && errors.Is(limited.Err(), context.DeadlineExceeded) {
-		return unavailable(errors.New(err.Error()), "the database does not answer in time")
-	}
-	return err
 }
 
 // schemaDB opens a pool for migrations: without limits of time, and prepared statements are not kept.

@@ -41,6 +41,8 @@ type sqliteEngine struct {
 	writing *sql.DB
 	reading *sql.DB
 	readers statements
+	free    chan struct{} // a place for each connection that reads
+	heavy   chan struct{} // for each that heavy queries may take
 	writer  *writer
 	checker *checkpointer
 	stop    func() // ends checker
@@ -78,6 +80,7 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *sqliteEngine, e
 		return nil, err
 	}
 	e.readers.on = e.reading
+	e.free, e.heavy = make(chan struct{}, o.Readers), make(chan struct{}, max(1, o.Readers/2))
 	return e, e.start(ctx, conn, o)
 }
 
@@ -139,11 +142,59 @@ func (e *sqliteEngine) Query(ctx context.Context, query string, args ...any) (Ro
 	if err != nil {
 		return nil, err
 	}
-	rows, err := e.readers.query(ctx, query, values...)
+	release, err := e.acquire(ctx)
 	if err != nil {
+		return nil, err
+	}
+	limited, cancel := context.WithTimeout(ctx, queryTimeout)
+	done := func() {
+		cancel()
+		release()
+	}
+	rows, err := e.readers.query(limited, query, values...)
+	if err != nil {
+		err = overtime(ctx, limited, err)
+		done()
 		return nil, sqliteError(ctx, err)
 	}
-	return &sqliteRows{ctx: ctx, rows: rows}, nil
+	return &sqliteRows{ctx: ctx, rows: rows, limited: limited, done: done}, nil
+}
+
+// acquire waits for a connection that reads, at most acquireTimeout.
+func (e *sqliteEngine) acquire(ctx context.Context) (release func(), err error) {
+	places := []chan struct{}{e.free}
+	if isHeavy(ctx) {
+		places = []chan struct{}{e.heavy, e.free}
+	}
+	var taken []chan struct{}
+	release = func() {
+		for _, place := range taken {
+			<-place
+		}
+	}
+	limited, cancel := context.WithTimeout(ctx, acquireTimeout)
+	defer cancel()
+	for _, place := range places {
+		select {
+		case place <- struct{}{}:
+			taken = append(taken, place)
+		case <-limited.Done():
+			release()
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			return nil, unavailable(limited.Err(), "the database has no free connection")
+		}
+	}
+	return release, nil
+}
+
+// overtime turns the error of what ran out of its own time into one that is not tried again.
+func overtime(ctx, limited context.Context, err error) error {
+	if ctx.Err() == nil && errors.Is(limited.Err(), context.DeadlineExceeded) {
+		return unavailable(errors.New(err.Error()), "the database does not answer in time")
+	}
+	return err
 }
 
 func (e *sqliteEngine) queryOnce(ctx context.Context, query string, args ...any) (Rows, error) {

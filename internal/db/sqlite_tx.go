@@ -107,6 +107,9 @@ type sqliteRows struct {
 	rows *sql.Rows
 	tx   *sqliteTx // nil outside a transaction
 	err  error
+
+	limited context.Context // outside a transaction: how long the query may take
+	done    func()          // returns the connection; nil afterwards
 }
 
 func (r *sqliteRows) Next() bool {
@@ -137,8 +140,12 @@ func (r *sqliteRows) Close() {
 		if r.tx != nil {
 			r.err = r.tx.fail(r.ctx, err)
 		} else {
-			r.err = sqliteError(r.ctx, err)
+			r.err = sqliteError(r.ctx, overtime(r.ctx, r.limited, err))
 		}
+	}
+	if r.done != nil {
+		r.done()
+		r.done = nil
 	}
 	if r.tx != nil && r.tx.open == r {
 		r.tx.open = nil
