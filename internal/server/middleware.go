@@ -43,6 +43,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 					http.Error(out, "internal error, request "+rec.ID, http.StatusInternalServerError)
 				}
 			}
+			out.end()
 			s.finish(r, rec, out)
 			if failure != nil {
 				panic(http.ErrAbortHandler)
@@ -63,6 +64,7 @@ func (s *Server) guard(r *http.Request, rec *record.Record, out *responseWriter)
 	}
 	body := &guardedBody{ReadCloser: r.Body, control: &out.control}
 	r.Body = body
+	out.extend() // for "100 Continue", which net/http writes when the body is read
 	// net/http reads on after a handler that did not: without a deadline, for as long as the client likes.
 	_ = out.control.SetReadDeadline(time.Now().Add(unreadLimit))
 	rec.Intake = s.intake.Request(rec.ClientIP, body.within)

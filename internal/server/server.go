@@ -55,6 +55,7 @@ type Options struct {
 	ActionLog    func() audit.Stats // the action log's figures; nil: there is none
 	Namespace    string             // metrics prefix, Quay's "quay"
 	Intake       int64              // bytes that bodies and answers may hold in memory; 0 for what fits the process
+	Connections  int                // of the public listener at a time; 0 for what the process's limit of files allows
 	Log          *slog.Logger
 }
 
@@ -73,6 +74,9 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	if o.Intake <= 0 {
 		o.Intake = intake.Suggested()
+	}
+	if o.Connections <= 0 {
+		o.Connections = suggestedConnections(openFiles())
 	}
 	budget := intake.New(o.Intake)
 	s := &Server{options: o, address: o.Address, metrics: newMetrics(o, budget), intake: budget, log: o.Log}
@@ -162,14 +166,16 @@ func (s *Server) Run(ctx context.Context, ready func(net.Addr)) error {
 	if err != nil {
 		return err
 	}
+	gate := newGate(listener, s.options.Connections)
 	public := s.httpServer(s.Handler())
+	public.ConnState = gate.left
 	public.TLSConfig = s.tls
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		if s.tls != nil {
-			return ended(public.ServeTLS(listener, "", ""))
+			return ended(public.ServeTLS(gate, "", ""))
 		}
-		return ended(public.Serve(listener))
+		return ended(public.Serve(gate))
 	})
 	servers := []*http.Server{public}
 	if admin, err := s.listenAdmin(ctx); err != nil {

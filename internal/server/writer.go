@@ -25,6 +25,8 @@ type responseWriter struct {
 	control http.ResponseController
 	status  int
 	bytes   int64
+	until   time.Time   // the write deadline
+	since   int64       // what had left when it was set
 	last    func() bool // whether the connection ends with this answer; nil for never
 }
 
@@ -99,8 +101,18 @@ func (w *responseWriter) begin() {
 	w.extend()
 }
 
-// extend grants the client another stallLimit. Connections without deadlines (tests) are left alone.
-func (w *responseWriter) extend() { _ = w.control.SetWriteDeadline(time.Now().Add(stallLimit)) }
+// extend grants the client another stallLimit. A deadline that was set a moment ago, for this piece, stands: header and
+// body of an answer set one. Connections without deadlines (tests) are left alone.
+func (w *responseWriter) extend() {
+	const moment = time.Second
+	if until := time.Now().Add(stallLimit); until.Sub(w.until) > moment || w.bytes-w.since >= pieceSize {
+		w.until, w.since = until, w.bytes
+		_ = w.control.SetWriteDeadline(until)
+	}
+}
+
+// end is for what net/http writes by itself: the rest of an answer, or all of one that no handler began.
+func (w *responseWriter) end() { w.begin() }
 
 // guardedBody gives each part of a request body stallLimit to arrive: a body may be long but not stalled. What is read
 // into memory has a limit for the whole of it besides.
