@@ -20,6 +20,7 @@ type Count struct {
 // Counts gives the number of entries by day and kind, in that order. It takes two queries, and reads an index entry for
 // each entry counted; only the whole registry's counts read the tables.
 func (l *Log) Counts(ctx context.Context, q Query) ([]Count, error) {
+	ctx = db.Heavy(ctx)
 	at := begin(q, nil)
 	var counts []Count
 	err := l.overMonths(ctx, q, at, func(all []month) (err error) {

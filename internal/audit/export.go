@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
+
+	"github.com/longshore-registry/longshore/internal/db"
 )
 
 // exportRows are read at once.
@@ -60,6 +62,7 @@ type ExportDetails struct {
 // terminator, so that a file that was cut off is known by it. Where Enough ended it a member "truncated" follows. entry gives the JSON form of an entry. The number of
 // entries comes back, also with an error.
 func (l *Log) WriteExport(ctx context.Context, w io.Writer, x Export, q Query, entry func(Recorded) any) (int64, error) {
+	ctx = db.Heavy(ctx)
 	out := bufio.NewWriterSize(w, 64<<10)
 	details, err := json.Marshal(x.Details)
 	if err != nil {

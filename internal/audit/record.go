@@ -16,23 +16,42 @@ import (
 // It does not fail for want of a table: at the border of a month whose table nobody has made yet it makes it, in the
 // same transaction.
 func (l *Log) RecordTx(ctx context.Context, tx db.Tx, e Entry) error {
-	if l.options.ReadOnly || l.silence.Load().all[e.NamespaceID] {
-		return nil
+	return l.recordTx(ctx, tx, []Entry{e})
+}
+
+// recordTx writes several entries, in few statements.
+func (l *Log) recordTx(ctx context.Context, tx db.Tx, entries []Entry) error {
+	var rows []row
+	var known month
+	for _, e := range entries {
+		if l.options.ReadOnly || l.silence.Load().all[e.NamespaceID] {
+			continue
+		}
+		r := l.rowOf(actorOf(ctx), e)
+		if err := r.check(); err != nil {
+			return err
+		}
+		if m := monthOf(r.atMS); len(rows) == 0 || m != known {
+			if err := l.monthTx(ctx, tx, m); err != nil {
+				return fmt.Errorf("record %s: %w", e.Kind, err)
+			}
+			known = m
+		}
+		if e.Kind == PushRepo {
+			tx.AfterCommit(func() { l.countPush(r.atMS, r.namespaceID, r.repoID) })
+		}
+		rows = append(rows, r)
 	}
-	r := l.rowOf(actorOf(ctx), e)
-	if err := r.check(); err != nil {
-		return err
+	var err error
+	if len(rows) == 1 {
+		_, err = tx.Exec(ctx, insertText(known, 1), rows[0].appendValues(nil)...)
+	} else {
+		err = insertMonthsTx(ctx, tx, rows)
 	}
-	if err := l.monthTx(ctx, tx, monthOf(r.atMS)); err != nil {
-		return fmt.Errorf("record %s: %w", e.Kind, err)
+	if err != nil {
+		return fmt.Errorf("record %s: %w", entries[0].Kind, err)
 	}
-	if _, err := tx.Exec(ctx, insertText(monthOf(r.atMS), 1), r.appendValues(nil)...); err != nil {
-		return fmt.Errorf("record %s: %w", e.Kind, err)
-	}
-	l.counts.recorded.Add(1)
-	if e.Kind == PushRepo {
-		tx.AfterCommit(func() { l.countPush(r.atMS, r.namespaceID, r.repoID) })
-	}
+	l.counts.recorded.Add(uint64(len(rows)))
 	return nil
 }
 
@@ -42,17 +61,21 @@ func (l *Log) Record(ctx context.Context, e Entry) error {
 }
 
 // Change is RecordTx for packages that know nothing of this one: the kind is Quay's name, such as "create_repo", and an
-// identifier of 0 is none. Performer and address come from the context's Actor.
-func (l *Log) Change(ctx context.Context, tx db.Tx, kind string, namespaceID, repositoryID int64, metadata map[string]any) error {
+// identifier of 0 is none. Performer and address come from the context's Actor. Each metadata makes an entry.
+func (l *Log) Change(ctx context.Context, tx db.Tx, kind string, namespaceID, repositoryID int64, metadata ...map[string]any) error {
 	k, ok := ParseKind(kind)
 	if !ok {
 		return fmt.Errorf("there is no kind of log entry %q", kind)
 	}
-	fields, err := Fields(metadata)
-	if err != nil {
-		return err
+	entries := make([]Entry, len(metadata))
+	for i, members := range metadata {
+		fields, err := Fields(members)
+		if err != nil {
+			return err
+		}
+		entries[i] = Entry{Kind: k, NamespaceID: namespaceID, RepositoryID: repositoryID, Metadata: fields}
 	}
-	return l.RecordTx(ctx, tx, Entry{Kind: k, NamespaceID: namespaceID, RepositoryID: repositoryID, Metadata: fields})
+	return l.recordTx(ctx, tx, entries)
 }
 
 // rowOf completes an entry.

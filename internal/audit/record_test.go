@@ -86,6 +86,51 @@ func TestAnEntryIsThereExactlyIfItsChangeIs(t *testing.T) {
 	})
 }
 
+// executing is a transaction that counts what it executes.
+type executing struct {
+	db.Tx
+	n int
+}
+
+func (c *executing) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	c.n++
+	return c.Tx.Exec(ctx, query, args...)
+}
+
+// TestManyEntriesOfAChangeTakeFewStatements, and are what as many changes record, in their order.
+func TestManyEntriesOfAChangeTakeFewStatements(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		l := open(t, optionsFor(t, d, at("2026-11-22 10:00:00")))
+		var many []map[string]any
+		for n := range 500 {
+			many = append(many, map[string]any{"tag": fmt.Sprintf("v%03d", n)})
+		}
+		var statements int
+		for _, together := range []bool{false, true} {
+			check(t, d.Hard(t.Context(), "change", func(ctx context.Context, tx db.Tx) error {
+				c := &executing{Tx: tx}
+				defer func() { statements = c.n }()
+				if together {
+					return l.Change(ctx, c, "delete_tag", 1, 2, many...)
+				}
+				for _, one := range many {
+					if err := l.Change(ctx, c, "delete_tag", 1, 2, one); err != nil {
+						return err
+					}
+				}
+				return nil
+			}))
+		}
+		all := list(t, l, ever(Query{}), 100)
+		if len(all) != 1000 || statements > 50 {
+			t.Fatalf("%d entries, %d statements", len(all), statements)
+		}
+		if diff := cmp.Diff(all[500:], all[:500]); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
 func TestEntriesThatCannotBe(t *testing.T) {
 	d := dbtest.Open(t, dbtest.SQLite)
 	l := open(t, optionsFor(t, d, at("2026-11-22 10:00:00")))

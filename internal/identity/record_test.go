@@ -16,7 +16,7 @@ type witness struct {
 	kinds []string
 }
 
-func (w *witness) Change(_ context.Context, _ db.Tx, kind string, _, _ int64, _ map[string]any) error {
+func (w *witness) Change(_ context.Context, _ db.Tx, kind string, _, _ int64, _ ...map[string]any) error {
 	if w.fail == nil {
 		w.kinds = append(w.kinds, kind)
 	}

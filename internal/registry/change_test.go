@@ -24,14 +24,16 @@ func expiring(o *registry.Options)   { o.Immutable = registry.Immutability{On: t
 // recorder keeps the kinds that were recorded with what is interesting about them.
 type recorder struct{ entries []string }
 
-func (r *recorder) Change(_ context.Context, tx db.Tx, kind string, _, _ int64, metadata map[string]any) error {
-	entry := kind
-	for _, member := range []string{"username", "tag", "key", "expiration_date", "old_expiration_date", "immutable", "state_changed"} {
-		if value, ok := metadata[member]; ok {
-			entry += fmt.Sprintf(" %s=%v", member, value)
+func (r *recorder) Change(_ context.Context, tx db.Tx, kind string, _, _ int64, metadata ...map[string]any) error {
+	for _, members := range metadata {
+		entry := kind
+		for _, member := range []string{"username", "tag", "key", "expiration_date", "old_expiration_date", "immutable", "state_changed"} {
+			if value, ok := members[member]; ok {
+				entry += fmt.Sprintf(" %s=%v", member, value)
+			}
 		}
+		tx.AfterCommit(func() { r.entries = append(r.entries, entry) })
 	}
-	tx.AfterCommit(func() { r.entries = append(r.entries, entry) })
 	return nil
 }
 

@@ -129,12 +129,11 @@ func (r *Registry) DeleteTag(ctx context.Context, repo Repository, name string) 
 		if err != nil {
 			return err
 		}
-		for _, tag := range append([]string{name}, companions...) {
-			if err := r.logTx(ctx, tx, "delete_tag", repo, map[string]any{"tag": tag}); err != nil {
-				return err
-			}
+		entries := []map[string]any{{"tag": name}}
+		for _, tag := range companions {
+			entries = append(entries, map[string]any{"tag": tag})
 		}
-		return nil
+		return r.logTx(ctx, tx, "delete_tag", repo, entries...)
 	})
 }
 

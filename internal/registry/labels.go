@@ -17,10 +17,12 @@ import (
 )
 
 const (
-	expiresAfter  = "quay.expires-after" // the label that ends a tag by itself
-	staysPut      = "quay.immutable"     // the label that keeps a tag where it is
-	maxLabels     = 1000                 // of one manifest; more, in the order of their keys, are not kept as labels
-	labelManifest = 1                    // the stored value of manifest_label.source for labels read from a manifest
+	expiresAfter   = "quay.expires-after" // the label that ends a tag by itself
+	staysPut       = "quay.immutable"     // the label that keeps a tag where it is
+	maxLabels      = 1000                 // of one manifest; more, in the order of their keys, are not kept as labels
+	maxCommonRows  = 20_000               // labels of an index's children that are compared: 100 children with 200 each
+	maxCommonValue = 4096                 // characters
+	labelManifest  = 1                    // the stored value of manifest_label.source for labels read from a manifest
 )
 
 // readLabels collects an image's labels: those of its config and its annotations, of which the latter win. Other
@@ -41,45 +43,58 @@ func (r *Registry) readLabels(ctx context.Context, repo Repository, doc *manifes
 	return labels, nil
 }
 
-// commonLabelsTx gives the labels that all children of an index have with the same value. A child that is not here,
-// or is an index itself, has none.
-func commonLabelsTx(ctx context.Context, tx db.Tx, repo Repository, doc *manifest.Document) (map[string]string, error) {
-	var common map[string]string
-	seen := map[digest.Digest]bool{}
-	for _, child := range doc.Manifests {
-		if seen[child.Digest] {
-			continue
-		}
-		seen[child.Digest] = true
-		labels, err := childLabelsTx(ctx, tx, repo, child.Digest)
-		if err != nil {
-			return nil, err
-		}
-		if common == nil {
-			common = labels
-		}
-		maps.DeleteFunc(common, func(key, value string) bool {
-			other, has := labels[key]
-			return !has || other != value
-		})
-		if len(common) == 0 {
-			return nil, nil
-		}
-	}
-	return common, nil
-}
+// labelsOfChildren is all labels of the children of an index, child by child, but for long ones.
+const labelsOfChildren = `SELECT c.child, l.key, l.value FROM manifest_child c
+	JOIN manifest m ON m.digest = c.child AND m.kind NOT IN (2, 4)
+	JOIN manifest_label l ON l.repo_id = $1 AND l.manifest_id = m.id AND l.source = 1 AND LENGTH(l.value) <= $3
+	WHERE c.repo_id = $1 AND c.parent_id = $2 ORDER BY c.child LIMIT $4`
 
-func childLabelsTx(ctx context.Context, tx db.Tx, repo Repository, child digest.Digest) (map[string]string, error) {
-	found, err := tx.Query(ctx, `SELECT l.key, l.value FROM manifest m
-		JOIN manifest_label l ON l.repo_id = $1 AND l.manifest_id = m.id AND l.source = 1
-		WHERE m.digest = $2 AND m.kind NOT IN (2, 4)`, repo.ID, child)
+// commonLabelsTx gives the labels that all children of an index have with the same value. A child that is not here,
+// or is an index itself, has none. It is one query in which nobody waits for more than maxCommonRows labels: an index
+// whose children have more has none of its own, nor one with a value of more than maxCommonValue characters.
+func commonLabelsTx(ctx context.Context, tx db.Tx, repo Repository, id int64, doc *manifest.Document) (map[string]string, error) {
+	children := map[digest.Digest]bool{}
+	for _, child := range doc.Manifests {
+		children[child.Digest] = true
+	}
+	found, err := tx.Query(ctx, labelsOfChildren, repo.ID, id, maxCommonValue, maxCommonRows)
 	if err != nil {
 		return nil, err
 	}
-	labels := map[string]string{}
-	var key, value string
-	err = each(found, func() { labels[key] = value }, &key, &value)
-	return labels, err
+	defer found.Close()
+	var common, own map[string]string // of the children before, and of this one
+	var last, child digest.Digest
+	seen := 0
+	for found.Next() {
+		var key, value string
+		if err := found.Scan(&child, &key, &value); err != nil {
+			return nil, err
+		}
+		if child != last {
+			if common = both(common, own); common != nil && len(common) == 0 {
+				return nil, nil
+			}
+			last, own = child, map[string]string{}
+			seen++
+		}
+		own[key] = value
+	}
+	if err := found.Err(); err != nil || seen < len(children) {
+		return nil, err
+	}
+	return both(common, own), nil
+}
+
+// both gives what two have in common; nil has everything.
+func both(a, b map[string]string) map[string]string {
+	if a == nil {
+		return b
+	}
+	maps.DeleteFunc(a, func(key, value string) bool {
+		other, has := b[key]
+		return !has || other != value
+	})
+	return a
 }
 
 // insertLabelsTx keeps the labels of a manifest that is new in the repository. PostgreSQL's text cannot hold NUL.

@@ -78,15 +78,14 @@ func TestATagPageReadsNoFurtherThanItself(t *testing.T) {
 	})
 }
 
-// TestManifestsOfIndexesAreReadNoFurtherThanAsked: index by index and never sorted, so that the limit ends the walk.
+// TestManifestsOfIndexesAreReadNoFurtherThanAsked: on SQLite index by index and never sorted, so that the limit ends the
+// walk. PostgreSQL decides by its statistics, and has a limit of time for what it reads.
 func TestManifestsOfIndexesAreReadNoFurtherThanAsked(t *testing.T) {
-	dbtest.Each(t, func(t *testing.T, database *db.DB) {
-		d := digest.SHA256.Of(nil)
-		plan := strings.Join(explain(t, database, childPresence(4), []any{1, 10, d, d, d, d}), "\n")
-		if strings.Contains(plan, "TEMP B-TREE") || strings.Contains(plan, "Sort  (") {
-			t.Errorf("everything is read and sorted:\n%s", plan)
-		}
-	})
+	d := digest.SHA256.Of(nil)
+	plan := strings.Join(explain(t, dbtest.Open(t, dbtest.SQLite), childPresence(4), []any{1, 10, d, d, d, d}), "\n")
+	if strings.Contains(plan, "TEMP B-TREE") {
+		t.Errorf("everything is read and sorted:\n%s", plan)
+	}
 }
 
 // fillTags makes a repository with so many live tags and as many ended periods.

@@ -99,7 +99,7 @@ func (r *Registry) describeTx(ctx context.Context, tx db.Tx, repo Repository, id
 	labels := c.labels
 	if c.doc.Kind.IsIndex() {
 		var err error
-		if labels, err = commonLabelsTx(ctx, tx, repo, c.doc); err != nil {
+		if labels, err = commonLabelsTx(ctx, tx, repo, id, c.doc); err != nil {
 			return err
 		}
 	}

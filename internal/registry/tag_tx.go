@@ -142,7 +142,7 @@ func (r *Registry) replaceTx(ctx context.Context, tx db.Tx, old period, t target
 		return tagImmutable("overwrite", old.name)
 	}
 	end := old.end(now)
-	if err := recordTx(ctx, tx, t.repo, old, end, t.window, nil); err != nil {
+	if err := recordTx(ctx, tx, t.repo, old, end, t.window); err != nil {
 		return err
 	}
 	start := max(now, end)
@@ -173,11 +173,11 @@ func insertTagTx(ctx context.Context, tx db.Tx, name string, t target, now int64
 	return true, err
 }
 
-// recordTx copies a period to the history. cause is nil unless a deletion ended it.
-func recordTx(ctx context.Context, tx db.Tx, repo Repository, p period, end int64, window time.Duration, cause any) error {
+// recordTx copies a period that no deletion ended to the history.
+func recordTx(ctx context.Context, tx db.Tx, repo Repository, p period, end int64, window time.Duration) error {
 	_, err := tx.Exec(ctx, `INSERT INTO tag_history (repo_id, name, start_ms, end_ms, manifest_id, flags, cause, purge_ms)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		repo.ID, p.name, p.startMs, end, p.manifestID, p.flags, cause, end+window.Milliseconds())
+		VALUES ($1, $2, $3, $4, $5, $6, NULL, $7)`,
+		repo.ID, p.name, p.startMs, end, p.manifestID, p.flags, end+window.Milliseconds())
 	return err
 }
 
@@ -202,24 +202,38 @@ func (r *Registry) deletion(repo Repository, window time.Duration) deletion {
 // closeTx ends live periods and gives the names of those that could still be pulled. Only these come back together: the
 // others had ended by themselves.
 func (d deletion) closeTx(ctx context.Context, tx db.Tx, periods []period) ([]string, error) {
-	var names []string
+	var all, names []string
 	for _, p := range periods {
-		d.memory.forgetTags(tx, d.repo, p.name)
-		var cause any
-		if p.alive(d.now) {
-			cause = d.cause.String()
-		}
-		if err := recordTx(ctx, tx, d.repo, p, p.end(d.now), d.window, cause); err != nil {
-			return nil, err
-		}
-		if _, err := tx.Exec(ctx, `DELETE FROM tag WHERE repo_id = $1 AND name = $2`, d.repo.ID, p.name); err != nil {
-			return nil, err
-		}
+		all = append(all, p.name)
 		if p.alive(d.now) {
 			names = append(names, p.name)
 		}
 	}
+	d.memory.forgetTags(tx, d.repo, all...)
+	for batch := range batches(all) {
+		if err := d.moveToHistoryTx(ctx, tx, batch); err != nil {
+			return nil, err
+		}
+	}
 	return names, nil
+}
+
+// moveToHistoryTx copies the rows of many names, which are locked, to the history and deletes them. They end where
+// period.end says, and have a cause if they were alive.
+func (d deletion) moveToHistoryTx(ctx context.Context, tx db.Tx, names []string) error {
+	const alive = `(expires_ms IS NULL OR expires_ms > $2)`
+	const end = `CASE WHEN ` + alive + ` AND $2 > start_ms THEN $2 WHEN NOT ` + alive + ` AND expires_ms > start_ms THEN expires_ms ELSE start_ms + 1 END`
+	args := []any{d.repo.ID, d.now, d.window.Milliseconds(), d.cause.String()}
+	for _, name := range names {
+		args = append(args, name)
+	}
+	if _, err := tx.Exec(ctx, `INSERT INTO tag_history (repo_id, name, start_ms, end_ms, manifest_id, flags, cause, purge_ms)
+		SELECT repo_id, name, start_ms, `+end+`, manifest_id, flags, CASE WHEN `+alive+` THEN $4 END, `+end+` + $3
+		FROM tag WHERE repo_id = $1 AND name IN (`+values(5, len(names))+`)`, args...); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `DELETE FROM tag WHERE repo_id = $1 AND name IN (`+values(2, len(names))+`)`, append(args[:1:1], args[4:]...)...)
+	return err
 }
 
 // periodsTx reads live rows of a repository by one more condition on $2, in the order of names, and locks them.

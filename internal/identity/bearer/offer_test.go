@@ -87,7 +87,7 @@ func (k serviceKey) sign(t testing.TB, c *clock, service string, changes map[str
 // records keeps the kinds of what was recorded.
 type records struct{ kinds []string }
 
-func (r *records) Change(_ context.Context, _ db.Tx, kind string, _, _ int64, _ map[string]any) error {
+func (r *records) Change(_ context.Context, _ db.Tx, kind string, _, _ int64, _ ...map[string]any) error {
 	r.kinds = append(r.kinds, kind)
 	return nil
 }

@@ -26,11 +26,11 @@ type recorder struct {
 	failing atomic.Bool
 }
 
-func (r *recorder) Change(ctx context.Context, tx db.Tx, kind string, namespaceID, repositoryID int64, metadata map[string]any) error {
+func (r *recorder) Change(ctx context.Context, tx db.Tx, kind string, namespaceID, repositoryID int64, metadata ...map[string]any) error {
 	if r.failing.Load() {
 		return problem.New(problem.Unavailable, "the action log is full")
 	}
-	return r.Recorder.Change(ctx, tx, kind, namespaceID, repositoryID, metadata)
+	return r.Recorder.Change(ctx, tx, kind, namespaceID, repositoryID, metadata...)
 }
 
 // TestEveryChangeIsRecordedAsTheContractSays makes each change of the table twice: first with a log that fails, when it
