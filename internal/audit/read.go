@@ -138,7 +138,7 @@ type stored struct {
 }
 
 // entries reads the first entries after a cursor that lie in some months, the newest first. The newest month alone fills
-// a page as a rule; PostgreSQL would plan the reading of a year's tables for longer than it reads.
+// a page as a rule; a statement over a year's tables is one that PostgreSQL plans anew for each request.
 func (l *Log) entries(ctx context.Context, q Query, all []month, at Cursor, limit int) ([]stored, error) {
 	entries, err := l.entriesOf(ctx, q, all[:1], at, limit)
 	if err != nil || len(entries) == limit || len(all) == 1 {
