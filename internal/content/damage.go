@@ -135,6 +135,7 @@ func (s *Store) revive(ctx context.Context, f *found) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	s.verified.tried.Forget(tried)
 	if f.Object.Published != 0 {
 		f.Object.Published = since
 	}

@@ -264,16 +264,26 @@ func TestTheLastChunkIsSentAgainAfterAFailedCommit(t *testing.T) {
 // not committed yet: one of them makes the blob.
 func TestAFileIsNotTakenBackFromACommit(t *testing.T) {
 	eachFiles(t, func(t *testing.T, e *env) {
-		data := random(1, 5000)
+		data := random(1, 1<<20)
 		first, second := e.store(), e.store()
+		g := newGate(data[100:600_000])
+		done := make(chan error)
 		id := e.start(first, alice)
 		e.append(first, alice, id, appending(data[:100]))
 		_, err := first.FinishWith(t.Context(), alice, id, appending(data[100:]), sha256Of(data), func() {
-			e.append(second, alice, id, ranged(100, data[100:200]))
+			go func() {
+				_, err := second.Append(t.Context(), alice, id, content.Chunk{From: -1, To: -1, Body: g})
+				done <- err
+			}()
+			<-g.reached // it has written, and saved nothing yet
 		})
 		wantCode(t, "the commit after another request went on", err, problem.RangeInvalid, "BLOB_UPLOAD_INVALID")
 		e.wantUnknownBlob(second, alice.RepositoryID, sha256Of(data))
-		e.finish(second, alice, id, ranged(200, data[200:]), sha256Of(data))
+		close(g.open)
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		e.finish(second, alice, id, ranged(600_000, data[600_000:]), sha256Of(data))
 		e.wantBlob(second, alice.RepositoryID, sha256Of(data), data)
 		e.wantLeft(1, 0)
 	})

@@ -98,6 +98,8 @@ func TestUploadsInAStorageThatIsNotMountedAreNotLost(t *testing.T) {
 		mount := e.unmount()
 		_, err := s.Finish(t.Context(), alice, id, appending(data[50:]), sha256Of(data))
 		wantCode(t, "Finish", err, problem.Unavailable, "")
+		_, err = s.Finish(t.Context(), alice, id, appending(nil), sha256Of(data[:50]))
+		wantCode(t, "Finish of what arrived", err, problem.Unavailable, "")
 		wantCode(t, "Cancel", s.Cancel(t.Context(), bob, other), problem.Unavailable, "")
 		mount()
 		e.finish(s, alice, id, appending(data[50:]), sha256Of(data))
