@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -62,7 +63,7 @@ func (a *API) tell(ctx context.Context, w http.ResponseWriter, l *live.Listener,
 		_, err := w.Write([]byte(text))
 		return err == nil && control.Flush() == nil
 	}
-	beat := time.NewTicker(a.options.Beat)
+	beat := time.NewTicker(cmp.Or(a.options.Beat, beatEvery))
 	defer beat.Stop()
 	for ok := send("data: {}\n\n"); ok; {
 		select {
