@@ -26,11 +26,11 @@ type failingLog struct {
 	failing atomic.Bool
 }
 
-func (l *failingLog) Change(ctx context.Context, tx db.Tx, kind string, namespaceID, repositoryID int64, metadata map[string]any) error {
+func (l *failingLog) Change(ctx context.Context, tx db.Tx, kind string, namespaceID, repositoryID int64, metadata ...map[string]any) error {
 	if l.failing.Load() {
 		return problem.New(problem.Unavailable, "the action log is full")
 	}
-	return l.Recorder.Change(ctx, tx, kind, namespaceID, repositoryID, metadata)
+	return l.Recorder.Change(ctx, tx, kind, namespaceID, repositoryID, metadata...)
 }
 
 // unlogged are the columns that are no registry's content: the log itself, what is made of it, the database's own, and
