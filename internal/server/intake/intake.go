@@ -166,16 +166,26 @@ func (b *Budget) enter(h *Hold, p *part, a *area, who payer) {
 
 // fits reports whether the request may have more bytes.
 func (p *part) fits(h *Hold, bytes int64) bool {
-	for _, s := range p.scopes {
-		limit := s.limit
-		if s.in[0] != h {
-			limit -= p.area.reserve
+	return !slices.ContainsFunc(p.scopes, func(s *scope) bool { return !p.fitsIn(s, h, bytes, p.area.reserve) })
+}
+
+// fitsWhole is fits for bytes that are in memory already: they may fill the payer's own share, and leave the reserve to
+// others' elders alone.
+func (p *part) fitsWhole(h *Hold, bytes int64) bool {
+	return !slices.ContainsFunc(p.scopes, func(s *scope) bool {
+		reserve := p.area.reserve
+		if s == p.area.payers[p.payer] {
+			reserve = 0
 		}
-		if s.used+bytes > limit {
-			return false
-		}
+		return !p.fitsIn(s, h, bytes, reserve)
+	})
+}
+
+func (p *part) fitsIn(s *scope, h *Hold, bytes, reserve int64) bool {
+	if s.in[0] == h {
+		reserve = 0
 	}
-	return true
+	return s.used+bytes <= s.limit-reserve
 }
 
 // add changes how much the request has.

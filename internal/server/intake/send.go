@@ -26,7 +26,7 @@ func (h *Hold) Send(account string, d digest.Digest, bytes []byte) ([]byte, erro
 	if p == nil {
 		p = &parcel{digest: d, bytes: bytes}
 		b.enter(&p.hold, &p.hold.large, b.large, h.payer(account))
-		if !p.hold.large.fits(&p.hold, int64(len(bytes))) {
+		if !p.hold.large.fitsWhole(&p.hold, int64(len(bytes))) {
 			b.leave(&p.hold, &p.hold.large)
 			b.refused[Full]++
 			return nil, full()
