@@ -54,7 +54,7 @@ func (s *Server) health(chosen func(Check) bool) http.HandlerFunc {
 				status = http.StatusServiceUnavailable
 				failures[name] = found.err.Error()
 			}
-			age = max(age, time.Since(found.at))
+			age = max(age, s.options.Clock().Sub(found.at))
 		}
 		data := map[string]any{"services": services}
 		if s.seesHealth(r) {

@@ -41,8 +41,8 @@ func TestOnlyADirectCallFromLoopbackIsLocal(t *testing.T) {
 			}
 			var rec record.Record
 			c.address.locate(r, &rec)
-			if rec.Local() != c.want {
-				t.Errorf("local is %v, want %v", rec.Local(), c.want)
+			if rec.OnMachine() != c.want {
+				t.Errorf("local is %v, want %v", rec.OnMachine(), c.want)
 			}
 		})
 	}

@@ -21,7 +21,8 @@ var errNoAnswer = errors.New("no answer within " + healthTimeout.String())
 // hangs holds one goroutine.
 type probe struct {
 	Check
-	log *slog.Logger
+	log   *slog.Logger
+	clock func() time.Time
 
 	mu      sync.Mutex
 	last    probed
@@ -40,7 +41,7 @@ type probed struct {
 func (p *probe) ask(ctx context.Context) (done <-chan struct{}, hangs bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := time.Now()
+	now := p.clock()
 	switch {
 	case p.running != nil:
 		return p.running, now.Sub(p.begun) >= healthTimeout
@@ -66,7 +67,7 @@ func (p *probe) run(ctx context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	close(p.running)
-	p.last, p.running = probed{time.Now(), err}, nil
+	p.last, p.running = probed{p.clock(), err}, nil
 }
 
 // safely runs the check; a panic is that of a request, which does not end the program.
@@ -93,7 +94,7 @@ func (p *probe) result(ctx context.Context, done <-chan struct{}, hangs bool) pr
 		defer p.mu.Unlock()
 		return p.last
 	default:
-		return probed{time.Now(), errNoAnswer}
+		return probed{p.clock(), errNoAnswer}
 	}
 }
 

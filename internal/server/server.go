@@ -57,6 +57,7 @@ type Options struct {
 	Intake       int64              // bytes that bodies and answers may hold in memory; 0 for what fits the process
 	Connections  int                // of the public listener at a time; 0 for what the process's limit of files allows
 	Log          *slog.Logger
+	Clock        func() time.Time // for how old a health check is; nil for time.Now
 }
 
 // Server is a configured pair of listeners.
@@ -78,10 +79,13 @@ func New(o Options) (*Server, error) {
 	if o.Connections <= 0 {
 		o.Connections = suggestedConnections(openFiles())
 	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
 	budget := intake.New(o.Intake)
 	s := &Server{options: o, address: o.Address, metrics: newMetrics(o, budget), intake: budget, log: o.Log}
 	for _, c := range o.Checks {
-		s.probes = append(s.probes, &probe{Check: c, log: o.Log})
+		s.probes = append(s.probes, &probe{Check: c, log: o.Log, clock: o.Clock})
 	}
 	if o.TLS != nil {
 		var err error
@@ -109,29 +113,33 @@ func (s *Server) Handler() http.Handler {
 	}
 	mux.Handle("GET /health/warning", s.health(func(c Check) bool { return c.Warning }))
 	mux.Handle("/", s.options.Root)
-	own := s.own(mux)
+	others := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.options.Companion != nil && s.options.Companion(r.URL.EscapedPath()) {
+			s.options.API.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+	own := s.own(others)
 	// The mux would clean paths and redirect; repository names and digests are parsed by their own matchers.
 	return s.observe(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch handler := own[firstSegment(r.URL.Path)]; {
-		case handler != nil:
-			handler.ServeHTTP(w, r)
-		case s.options.Companion != nil && s.options.Companion(r.URL.EscapedPath()):
-			s.options.API.ServeHTTP(w, r)
-		default:
-			mux.ServeHTTP(w, r)
+		handler := own[firstSegment(r.URL.Path)]
+		if handler == nil {
+			handler = others
 		}
+		handler.ServeHTTP(w, r)
 	}))
 }
 
 // own says who answers paths by their first segment. What is not here may be a namespace's short address.
-func (s *Server) own(mux http.Handler) map[string]http.Handler {
+func (s *Server) own(others http.Handler) map[string]http.Handler {
 	v2, api, mails := s.options.Distribution, s.options.API, s.mailLinks()
 	return map[string]http.Handler{
 		"v2": v2, "keys": v2,
 		"v1":  s.options.Legacy,
 		"api": api, "csrf_token": api, "oauth": api,
 		"confirm": mails, "recovery": mails, "authrepoemail": mails,
-		"health": mux, "status": mux, "exportedlogs": mux,
+		"health": others, "status": others, "exportedlogs": others,
 	}
 }
 

@@ -37,9 +37,9 @@ type Record struct {
 // URL is the client's address of a path of ours; path starts with a slash.
 func (r *Record) URL(path string) string { return r.Scheme + "://" + r.Host + path }
 
-// Local reports whether the request was made on this machine itself. ClientIP does not tell that: a peer that may
+// OnMachine reports whether the request was made on this machine itself. ClientIP does not tell that: a peer that may
 // forward names any address it likes. Behind a proxy nobody is local, even when the proxy runs on this machine.
-func (r *Record) Local() bool { return r.Peer.IsLoopback() && !r.Proxied }
+func (r *Record) OnMachine() bool { return r.Peer.IsLoopback() && !r.Proxied }
 
 type key struct{}
 

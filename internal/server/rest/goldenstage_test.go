@@ -104,7 +104,7 @@ func (p *players) publish(t *testing.T) {
 		Legacy:  legacy.New(legacy.Options{Identity: w.identity, Access: w.access, Lists: overview.New(w.db), Clock: w.clock}),
 		Exports: w.api.options.Exports, Root: http.NotFoundHandler(), Checks: p.checks(), HealthDebug: w.api.options.HealthDebug,
 		Health:    server.HealthDetails{Provider: "file", Hostname: "machine", Key: w.keys.SigningKey, Sees: w.api.SeesHealth},
-		Namespace: "quay", Log: log,
+		Namespace: "quay", Log: log, Clock: w.clock,
 	}
 	if w.mail != nil {
 		o.MailLinks = must(maillink.New(maillink.Options{Identity: w.identity, Registry: w.registry, Mail: w.sender}))(t)
@@ -181,6 +181,7 @@ func (p *players) direct(t *testing.T, s step) {
 		})
 	case "unwell":
 		p.unwell.Store(first, second)
+		p.w.pass(3 * time.Second) // so long is a result used again
 	default:
 		t.Fatalf("line %d: %q is no direction", s.line, verb)
 	}

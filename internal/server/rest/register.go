@@ -101,7 +101,7 @@ func (a *API) firstUser(ctx context.Context, c *Call, code string) (bool, error)
 	if err != nil || some {
 		return false, err
 	}
-	if c.Record.Local() {
+	if c.Record.OnMachine() {
 		return true, nil
 	}
 	return false, message(http.StatusForbidden, "This registry has no user yet: send the set-up code that was printed when it started as setup_code")
