@@ -46,19 +46,20 @@ func (o options) row(ctx context.Context, out *tabwriter.Writer, p page, small, 
 			return false, err
 		}
 	}
-	for i, path := range []string{inSmall, inLarge} {
-		if err := []*installation{small, large}[i].warm(ctx, p.who, path); err != nil {
-			return false, err
-		}
-	}
 	var of [2][]float64
-	for range o.rounds {
+	paths := []func() string{p.paths(inSmall), p.paths(inLarge)}
+	for round := range o.rounds + 1 {
 		for i, x := range []*installation{small, large} {
-			path := []string{inSmall, inLarge}[i]
-			if path == "" {
+			if i == 0 && p.only {
 				continue
 			}
-			ms, err := x.time(ctx, p.who, path, o.span)
+			if round == 0 {
+				if err := x.warm(ctx, p.who, paths[i]); err != nil {
+					return false, err
+				}
+				continue
+			}
+			ms, err := x.time(ctx, p.who, paths[i], o.span)
 			if err != nil {
 				return false, err
 			}
@@ -79,10 +80,10 @@ func (o options) row(ctx context.Context, out *tabwriter.Writer, p page, small, 
 
 // warm asks for a page until PostgreSQL, which plans a statement anew for its first five times on each connection, has
 // come to its plan on all ten.
-func (i *installation) warm(ctx context.Context, who caller, path string) error {
+func (i *installation) warm(ctx context.Context, who caller, path func() string) error {
 	const times = 80
-	for n := 0; n < times && path != ""; n++ {
-		if _, err := i.read(ctx, who, path); err != nil {
+	for range times {
+		if _, err := i.read(ctx, who, path()); err != nil {
 			return err
 		}
 	}
@@ -90,11 +91,11 @@ func (i *installation) warm(ctx context.Context, who caller, path string) error 
 }
 
 // time is the median time of a page in ms, asked for at least three times.
-func (i *installation) time(ctx context.Context, who caller, path string, span time.Duration) (float64, error) {
+func (i *installation) time(ctx context.Context, who caller, path func() string, span time.Duration) (float64, error) {
 	var each []float64
 	for begin := time.Now(); len(each) < 3 || time.Since(begin) < span; {
-		start := time.Now()
-		if _, err := i.read(ctx, who, path); err != nil {
+		asked, start := path(), time.Now()
+		if _, err := i.read(ctx, who, asked); err != nil {
 			return 0, err
 		}
 		each = append(each, float64(time.Since(start).Microseconds())/1000)

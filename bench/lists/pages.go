@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"time"
 )
@@ -17,6 +18,22 @@ type page struct {
 	ratio float64       // at most, to the small installation; 0 for no bound
 	most  time.Duration // what the page may take in the large installation if its ratio is higher; 0 for no such bound
 	only  bool          // the small installation has no such page
+	back  int           // path ends in a page's number, which begins here and is one less each time; 0 for the same path
+}
+
+// paths gives the path of each request in turn.
+func (p page) paths(first string) func() string {
+	next := p.back
+	return func() string {
+		if p.back == 0 {
+			return first
+		}
+		path := fmt.Sprint(first, next)
+		if next--; next == 0 {
+			next = p.back
+		}
+		return path
+	}
 }
 
 type caller int
@@ -64,6 +81,7 @@ func rows() []page {
 		{name: "tags with history, page 1", path: tags + "1", ratio: lists},
 		{name: "… page 10", path: tags + "10", ratio: lists},
 		{name: "… page 1000", path: tags + "1000", most: deep, only: true},
+		{name: "… pages about 1000 backwards, none of them seen before", path: tags, back: 1150, most: deep, only: true},
 		{name: "… page 2000, the last: 200,000 entries", path: tags + "2000", most: 2 * deep, only: true},
 		{name: "live tags, page 1", path: live + "1", ratio: lists},
 		{name: "… page 10", path: live + "10", ratio: lists},

@@ -36,7 +36,7 @@ func TestEachMemoryTakesNoMoreThanItsShare(t *testing.T) {
 		{"tags", 6. / 18, func(m memory, n int) {
 			keep(t, m.tags, tagName{1, fmt.Sprintf("v1.%d.0-%s", n, strings.Repeat("x", n%100))}, tagged{manifestID: int64(n)})
 		}},
-		{"pages of tags", 1. / 18, func(m memory, n int) {
+		{"pages of tags", .75 / 18, func(m memory, n int) {
 			if n > asked/20 {
 				return
 			}
@@ -45,6 +45,9 @@ func TestEachMemoryTakesNoMoreThanItsShare(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+		}},
+		{"places of pages", .25 / 18, func(m memory, n int) {
+			m.pages.places.Keep(countedOffset{repositoryID: int64(n)}, place{int64(n), fmt.Sprintf("v1.%d.0-%s", n, strings.Repeat("x", n%100))})
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -16,10 +16,11 @@ func TestHotQueriesWalkNoTable(t *testing.T) {
 	d := digest.SHA256.Of(nil)
 	catalog, catalogArgs := catalogQuery(CatalogViewer{AccountID: 1}, CatalogEntry{}, 50)
 	public, publicArgs := catalogQuery(CatalogViewer{AccountID: 1, Public: true}, CatalogEntry{}, 50)
-	history, historyArgs := historyQuery(db.SQLite, Repository{ID: 1}, TagFilter{OnlyLive: true, Page: 1, Limit: 50}, 1)
-	past, pastArgs := historyQuery(db.SQLite, Repository{ID: 1}, TagFilter{Page: 3, Limit: 50}, 1)
-	like, likeArgs := historyQuery(db.SQLite, Repository{ID: 1}, TagFilter{Like: "x", Page: 1, Limit: 50}, 1)
-	one, oneArgs := historyQuery(db.SQLite, Repository{ID: 1}, TagFilter{Name: "x", Page: 1, Limit: 50}, 1)
+	history, historyArgs := historyQuery(db.SQLite, Repository{ID: 1}, TagFilter{OnlyLive: true, Page: 1, Limit: 50}, nil, 1)
+	past, pastArgs := historyQuery(db.SQLite, Repository{ID: 1}, TagFilter{Page: 3, Limit: 50}, nil, 1)
+	like, likeArgs := historyQuery(db.SQLite, Repository{ID: 1}, TagFilter{Like: "x", Page: 1, Limit: 50}, nil, 1)
+	one, oneArgs := historyQuery(db.SQLite, Repository{ID: 1}, TagFilter{Name: "x", Page: 1, Limit: 50}, nil, 1)
+	further, furtherArgs := historyQuery(db.SQLite, Repository{ID: 1}, TagFilter{Page: 3, Limit: 50}, &place{1, "x"}, 1)
 	tests := []struct {
 		name, query string
 		args        []any
@@ -30,6 +31,7 @@ func TestHotQueriesWalkNoTable(t *testing.T) {
 		{"tag names", tagNames, []any{1, "", 1, 50}},
 		{"live tags, newest first", history, historyArgs},
 		{"all periods, newest first", past, pastArgs},
+		{"all periods from a place on", further, furtherArgs},
 		{"periods of names with a part", like, likeArgs},
 		{"periods of a name", one, oneArgs},
 		{"referrers by subject", referrersBySubject, []any{1, d, 0, "", 50}},
@@ -62,9 +64,14 @@ func TestATagPageReadsNoFurtherThanItself(t *testing.T) {
 		fillTags(t, database, 2000)
 		for name, f := range map[string]TagFilter{
 			"all periods": {Page: 2, Limit: 20}, "live tags": {Page: 2, Limit: 20, OnlyLive: true}, "a part": {Page: 2, Limit: 20, Like: "v"},
+			"from a place on": {Page: 2, Limit: 20},
 		} {
 			t.Run(name, func(t *testing.T) {
-				query, args := historyQuery(database.Dialect(), Repository{ID: 1}, f, 1)
+				var begin *place
+				if name == "from a place on" {
+					begin = &place{1000, "v1000"}
+				}
+				query, args := historyQuery(database.Dialect(), Repository{ID: 1}, f, begin, 1)
 				inner := query[strings.Index(query, "FROM (")+len("FROM (") : strings.Index(query, ") AS p\n")]
 				plan := strings.Join(explain(t, database, inner, args), "\n")
 				if strings.Contains(plan, "TEMP B-TREE") || strings.Contains(plan, "Sort  (") {

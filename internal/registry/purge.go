@@ -28,7 +28,7 @@ func (r *Registry) PurgeTag(ctx context.Context, repo Repository, name string, p
 		if p.Live {
 			id, err = r.purgeLiveTx(ctx, tx, repo, name, p.Digest, r.deletion(repo, window))
 		} else {
-			id, err = purgePastTx(ctx, tx, repo, name, p.Digest)
+			id, err = r.purgePastTx(ctx, tx, repo, name, p.Digest)
 		}
 		if err != nil {
 			return err
@@ -67,11 +67,12 @@ func (r *Registry) purgeLiveTx(ctx context.Context, tx db.Tx, repo Repository, n
 }
 
 // purgePastTx removes a name's past periods on a manifest.
-func purgePastTx(ctx context.Context, tx db.Tx, repo Repository, name string, d digest.Digest) (int64, error) {
+func (r *Registry) purgePastTx(ctx context.Context, tx db.Tx, repo Repository, name string, d digest.Digest) (int64, error) {
 	m, err := memberTx(ctx, tx, repo, d)
 	if err != nil {
 		return 0, err
 	}
+	r.memory.forgetTags(tx, repo, name)
 	n, err := tx.Exec(ctx, `DELETE FROM tag_history WHERE repo_id = $1 AND name = $2 AND manifest_id = $3`, repo.ID, name, m.id)
 	if err == nil && n == 0 {
 		err = manifestUnknown(Reference{Tag: name})

@@ -86,6 +86,7 @@ func (r *Registry) tagNames(ctx context.Context, repo Repository, after string, 
 // under the old one. Two repositories may share a counter, which costs no more than a query.
 type tagPages struct {
 	kept    *aged.Cache[countedPage, timedPage]
+	places  *aged.Cache[countedOffset, place]
 	changes [256]atomic.Uint64 // by the repository's number, modulo
 }
 
@@ -109,11 +110,12 @@ type timedPage struct {
 }
 
 func newTagPages(o aged.Options, bytes int64) *tagPages {
-	kept := aged.NewWeighed(o, bytes, func(k countedPage, p timedPage) int { return 400 + len(k.after) + len(p.JSON) + len(p.Last) })
-	return &tagPages{kept: kept.OwnKeys(func(k countedPage) countedPage {
+	kept := aged.NewWeighed(o, bytes/4*3, func(k countedPage, p timedPage) int { return 400 + len(k.after) + len(p.JSON) + len(p.Last) })
+	kept.OwnKeys(func(k countedPage) countedPage {
 		k.after = strings.Clone(k.after)
 		return k
-	})}
+	})
+	return &tagPages{kept: kept, places: aged.NewWeighed(o, bytes/4, func(_ countedOffset, p place) int { return 300 + len(p.name) })}
 }
 
 func (p *tagPages) count(repositoryID int64) *atomic.Uint64 {
@@ -142,5 +144,6 @@ func (p *tagPages) forget(repositoryID int64) {
 func (p *tagPages) drop() {
 	if p != nil {
 		p.kept.Drop()
+		p.places.Drop()
 	}
 }

@@ -18,7 +18,7 @@ const (
 
 // periods runs the query of a page; nil for one that is empty. A part of names takes two queries, since no statement is
 // good for both a part that all names have and one that few have.
-func (r *Registry) periods(ctx context.Context, repo Repository, f TagFilter, now int64) (db.Rows, error) {
+func (r *Registry) periods(ctx context.Context, repo Repository, f TagFilter, begin *place, now int64) (db.Rows, error) {
 	if f.Like != "" && f.Name == "" {
 		var n int64
 		query, args := countQuery(r.db.Dialect(), repo, f)
@@ -34,7 +34,7 @@ func (r *Registry) periods(ctx context.Context, repo Repository, f TagFilter, no
 			return r.db.QueryOnce(ctx, query, args...)
 		}
 	}
-	query, args := historyQuery(r.db.Dialect(), repo, f, now)
+	query, args := historyQuery(r.db.Dialect(), repo, f, begin, now)
 	if f.Name != "" || f.Like != "" { // a plan for any name hashes all tags of the repository, however many it has
 		return r.db.QueryOnce(ctx, query, args...)
 	}

@@ -43,7 +43,8 @@ func (r *Registry) TagHistory(ctx context.Context, repo Repository, f TagFilter)
 	}
 	f.Limit = min(f.Limit, maxPage)
 	now := r.now()
-	found, err := r.periods(ctx, repo, f, now)
+	turned := r.memory.pages.turn(repo, f)
+	found, err := r.periods(ctx, repo, f, turned.begin, now)
 	if err != nil || found == nil {
 		return nil, false, err
 	}
@@ -69,14 +70,15 @@ func (r *Registry) TagHistory(ctx context.Context, repo Repository, f TagFilter)
 	if err != nil {
 		return nil, false, err
 	}
+	turned.keep(tags, f.Limit)
 	tags, more = cut(tags, f.Limit)
 	return tags, more, nil
 }
 
 // historyQuery puts live and ended periods together. The API pages by number, so this is the one list with an offset.
 // What is skipped and what is shown is chosen on two indexes that hold all it takes, each read in the page's order and
-// no further than the page; only the page's own rows are looked up.
-func historyQuery(d db.Dialect, repo Repository, f TagFilter, now int64) (string, []any) {
+// no further than the page; only the page's own rows are looked up. From begin on, nothing is skipped.
+func historyQuery(d db.Dialect, repo Repository, f TagFilter, begin *place, now int64) (string, []any) {
 	args := []any{repo.ID, f.Limit + 1, (int64(f.Page) - 1) * int64(f.Limit)}
 	param := func(v any) string {
 		args = append(args, v)
@@ -89,6 +91,11 @@ func historyQuery(d db.Dialect, repo Repository, f TagFilter, now int64) (string
 	}
 	if f.Like != "" {
 		where += ` AND ` + likeName(d, f.Like, param)
+	}
+	if begin != nil {
+		args[2] = 0
+		from := param(begin.start)
+		where += ` AND start_ms <= ` + from + ` AND (start_ms < ` + from + ` OR name <= ` + param(begin.name) + `)`
 	}
 	page := `SELECT name, ` + start + ` AS start_ms, 1 AS live FROM tag` + where + ` AND (expires_ms IS NULL OR expires_ms > ` + param(now) + `)`
 	if !f.OnlyLive { // the conditions stand outside, or PostgreSQL sorts both tables instead of merging their indexes

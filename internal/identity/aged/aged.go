@@ -129,13 +129,19 @@ func (c *Cache[K, V]) Get(ctx context.Context, key K, load func(context.Context)
 	return v, err
 }
 
+// Kept gives the answer that is in memory and may be used, if there is one.
+func (c *Cache[K, V]) Kept(key K) (v V, ok bool) {
+	if c == nil {
+		return v, false
+	}
+	v, age, ok := c.kept(key)
+	return v, ok && age < c.options.Age
+}
+
 // Has reports whether an answer that may be used is in memory.
 func (c *Cache[K, V]) Has(key K) bool {
-	if c == nil {
-		return false
-	}
-	_, age, ok := c.kept(key)
-	return ok && age < c.options.Age
+	_, ok := c.Kept(key)
+	return ok
 }
 
 // current reports whether what was kept has not been dropped or forgotten since.
