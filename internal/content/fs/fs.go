@@ -27,7 +27,8 @@ import (
 const (
 	uploads = "uploads" // the folder of what is not published yet
 
-	writebackBytes = 256 << 10 // after this much the kernel is asked to start writing
+	writebackBytes = 256 << 10 // after this much the kernel is asked to start writing; later after as much again, up to
+	writebackMost  = 4 << 20   // this: each asking takes processor time
 	roomBytes      = 64 << 20  // after this much the free space is looked at
 	reserveBytes   = 256 << 20 // what is left free, or
 	reservePart    = 100       // this part of the file system if that is less

@@ -216,7 +216,7 @@ func (w *writer) Write(p []byte) (int, error) {
 	if err != nil {
 		return n, w.driver.explain(err)
 	}
-	if s.Size-w.flushed >= writebackBytes {
+	if s.Size-w.flushed >= min(max(w.flushed, writebackBytes), writebackMost) {
 		w.file.Flush(w.flushed, s.Size-w.flushed)
 		w.flushed = s.Size
 	}
